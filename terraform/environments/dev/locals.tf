@@ -1,0 +1,55 @@
+# The only configuration. A new environment is a copy of this directory with another `environment` here.
+locals {
+  environment  = "dev"
+  project_name = "take-home"
+
+  # Every name starts with this: alloy-{environment}-{project}.
+  resource_prefix = join("-", ["alloy", local.environment, local.project_name])
+
+  # Region of the stack, and of the replica that survives its loss.
+  region         = "us-east-1"
+  replica_region = "us-west-2"
+
+  # Network
+  vpc_cidr           = "10.0.0.0/16"
+  availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  public_subnets     = ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]
+  private_subnets    = ["10.0.10.0/23", "10.0.12.0/23", "10.0.14.0/23"]
+  # One NAT gateway is cheaper; one for each zone survives the loss of a zone.
+  one_nat_gateway_per_az = false
+
+  # Container
+  container_image   = "public.ecr.aws/aws-cli/aws-cli:2.31.21"
+  container_port    = 8080
+  container_cpu     = 256
+  container_memory  = 512
+  desired_count     = 2
+  autoscaling_max   = 6
+  check_interval    = 30
+  health_check_path = "/health"
+
+  # A shell in a running task. On AWS it needs a writable root file system, which the container gives up for safety.
+  enable_execute_command = false
+
+  # ARN of an ACM certificate. Empty: the load balancer listens on HTTP only, since a certificate needs a domain.
+  certificate_arn = ""
+
+  # Ranges that may open the application. The take-home's load balancer is public.
+  allowed_cidrs = ["0.0.0.0/0"]
+
+  # Days that logs are kept in CloudWatch Logs.
+  log_retention_days = 30
+
+  # Role or user ARNs besides the caller that keep access to the buckets from outside the VPC, Terraform's own included.
+  deployer_arns = []
+
+  # Whether `terraform destroy` may delete buckets and repositories that still hold something.
+  force_destroy = true
+
+  tags = {
+    Project     = local.project_name
+    Environment = local.environment
+    Owner       = "alloy"
+    ManagedBy   = "terraform"
+  }
+}

@@ -1,0 +1,58 @@
+terraform {
+  required_version = ">= 1.5.7"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+
+  # A bare `terraform init` keeps the state beside this file; the workbook passes a path of its own.
+  backend "local" {}
+}
+
+provider "aws" {
+  region = local.region
+
+  # The default of 25 turns a call that an endpoint does not have into minutes of silence.
+  max_retries = 8
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
+provider "aws" {
+  alias       = "replica"
+  region      = local.replica_region
+  max_retries = 8
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+# Names that one layer needs of another before it exists, so that no layer waits for a later one.
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+
+  # Bucket names are global: the account and the prefix make them unique, and the same on every run.
+  bucket_suffix  = substr(sha256("${local.account_id}/${local.resource_prefix}"), 0, 8)
+  data_bucket    = "${local.resource_prefix}-data-${local.bucket_suffix}"
+  log_bucket     = "${local.resource_prefix}-logs-${local.bucket_suffix}"
+  replica_bucket = "${local.resource_prefix}-replica-${local.bucket_suffix}"
+
+  repository_name = "${local.resource_prefix}-app"
+  cluster_name    = "${local.resource_prefix}-cluster"
+  service_name    = "${local.resource_prefix}-service"
+  ecs_log_group   = "/ecs/${local.resource_prefix}"
+
+  repository_arn    = "arn:${local.partition}:ecr:${local.region}:${local.account_id}:repository/${local.repository_name}"
+  ecs_log_group_arn = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.ecs_log_group}"
+}

@@ -1,0 +1,229 @@
+# Three buckets: the data, the logs about it, and the replica of the data in a second region.
+
+# Who runs Terraform. A session of an assumed role has an ARN of its own; policies compare with the role behind it.
+data "aws_iam_session_context" "deployer" {
+  arn = data.aws_caller_identity.current.arn
+}
+
+locals {
+  data_bucket_arn    = "arn:${local.partition}:s3:::${local.data_bucket}"
+  log_bucket_arn     = "arn:${local.partition}:s3:::${local.log_bucket}"
+  replica_bucket_arn = "arn:${local.partition}:s3:::${local.replica_bucket}"
+
+  bucket_encryption = "AES256"
+  # Days that overwritten and deleted objects can be brought back.
+  noncurrent_days = 90
+  # Where each writer's logs begin in the log bucket.
+  s3_log_prefix  = "s3/${local.data_bucket}/"
+  alb_log_prefix = "alb"
+
+  # Named, since the denials below hold for administrators too. Without the deployer the first apply would be Terraform's last: it
+  # could no longer read the bucket it made. Whoever else plans (a pipeline, a colleague) belongs in deployer_arns. If all of them
+  # are gone, the account's root user can still delete the policy.
+  bucket_operators = distinct(concat([data.aws_iam_session_context.deployer.issuer_arn], local.deployer_arns))
+}
+
+# ── data ──
+
+# Only through the VPC's endpoint. The endpoint's id is in the request only when it came that way, so a request from anywhere else,
+# and an anonymous one, meets the denial. No AWS service principal is exempt, as none comes here: replication arrives as its role,
+# access logs are written to the other bucket, lifecycle rules do not pass through the policy.
+data "aws_iam_policy_document" "data_bucket" {
+  statement {
+    sid       = "DenyOutsideVpcEndpoint"
+    effect    = "Deny"
+    actions   = ["s3:*"] # A denial: the wildcard takes away, it grants nothing.
+    resources = [local.data_bucket_arn, "${local.data_bucket_arn}/*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:SourceVpce"
+      values   = [module.vpc_endpoints.endpoints["s3"].id]
+    }
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = concat(local.bucket_operators, [module.replication_role.iam_role_arn])
+    }
+  }
+}
+
+module "data_bucket" {
+  source = "../../modules/s3-bucket"
+
+  bucket        = local.data_bucket
+  force_destroy = local.force_destroy
+
+  versioning = { enabled = true }
+  server_side_encryption_configuration = {
+    rule = { apply_server_side_encryption_by_default = { sse_algorithm = local.bucket_encryption } }
+  }
+
+  control_object_ownership = true
+  object_ownership         = "BucketOwnerEnforced"
+  block_public_acls        = true
+  block_public_policy      = true
+  ignore_public_acls       = true
+  restrict_public_buckets  = true
+
+  # TLS below 1.2 needs no statement: S3 itself no longer accepts it.
+  attach_deny_insecure_transport_policy = true
+  attach_policy                         = true
+  policy                                = data.aws_iam_policy_document.data_bucket.json
+
+  logging = {
+    target_bucket = module.log_bucket.s3_bucket_id
+    target_prefix = local.s3_log_prefix
+  }
+
+  lifecycle_rule = [
+    {
+      id                                     = "tier-and-tidy"
+      enabled                                = true
+      transition                             = [{ days = 30, storage_class = "STANDARD_IA" }, { days = 90, storage_class = "GLACIER_IR" }]
+      noncurrent_version_transition          = [{ days = 30, storage_class = "STANDARD_IA" }]
+      noncurrent_version_expiration          = { days = local.noncurrent_days }
+      expiration                             = { expired_object_delete_marker = true }
+      abort_incomplete_multipart_upload_days = 7
+    },
+  ]
+
+  replication_configuration = {
+    role = module.replication_role.iam_role_arn
+    rules = [
+      {
+        id = "to-${local.replica_region}"
+        # A deletion stays here: the replica is also the copy that outlives a mistake or an intruder.
+        delete_marker_replication = false
+        destination = {
+          bucket        = module.replica_bucket.s3_bucket_arn
+          storage_class = "STANDARD_IA"
+        }
+      },
+    ]
+  }
+}
+
+# ── logs ──
+
+# The load balancer's logs. The service principal is the form that AWS documents for every region; the older one, an Allow for the
+# account of Elastic Load Balancing in the region (127311923021 in us-east-1), is legacy. The path is the condition: the
+# service puts the id of the load balancer's account in it, so another account's load balancer cannot write here. The module's flag
+# for this would open the whole bucket.
+data "aws_iam_policy_document" "log_bucket" {
+  statement {
+    sid       = "LoadBalancerLogDelivery"
+    effect    = "Allow"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.log_bucket_arn}/${local.alb_log_prefix}/AWSLogs/${local.account_id}/*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
+    }
+  }
+}
+
+# It has no access log of its own: a bucket that logs to itself grows with every delivery.
+module "log_bucket" {
+  source = "../../modules/s3-bucket"
+
+  bucket        = local.log_bucket
+  force_destroy = local.force_destroy
+
+  versioning = { enabled = true }
+  # SSE-S3 is all that load balancers can write to; with a KMS key their logs would be lost.
+  server_side_encryption_configuration = {
+    rule = { apply_server_side_encryption_by_default = { sse_algorithm = "AES256" } }
+  }
+
+  # Without ACLs the log services need the Allow statements, and the account owns what they write.
+  control_object_ownership = true
+  object_ownership         = "BucketOwnerEnforced"
+  block_public_acls        = true
+  block_public_policy      = true
+  ignore_public_acls       = true
+  restrict_public_buckets  = true
+
+  attach_deny_insecure_transport_policy      = true
+  attach_access_log_delivery_policy          = true
+  access_log_delivery_policy_source_buckets  = [local.data_bucket_arn]
+  access_log_delivery_policy_source_accounts = [local.account_id]
+  attach_policy                              = true
+  policy                                     = data.aws_iam_policy_document.log_bucket.json
+
+  lifecycle_rule = [
+    {
+      id                                     = "expire"
+      enabled                                = true
+      expiration                             = { days = 90 }
+      noncurrent_version_expiration          = { days = 7 }
+      abort_incomplete_multipart_upload_days = 7
+    },
+  ]
+}
+
+# ── replica ──
+
+# A copy that anyone with S3 rights may read would undo the rule on the original, and the VPC's endpoint ends at its region: so
+# nobody but the replication role and the operators.
+data "aws_iam_policy_document" "replica_bucket" {
+  statement {
+    sid       = "DenyAllButReplicationAndOperators"
+    effect    = "Deny"
+    actions   = ["s3:*"] # A denial: the wildcard takes away, it grants nothing.
+    resources = [local.replica_bucket_arn, "${local.replica_bucket_arn}/*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = concat(local.bucket_operators, [module.replication_role.iam_role_arn])
+    }
+  }
+}
+
+module "replica_bucket" {
+  source    = "../../modules/s3-bucket"
+  providers = { aws = aws.replica }
+
+  bucket        = local.replica_bucket
+  force_destroy = local.force_destroy
+
+  # Replication refuses a destination without versions.
+  versioning = { enabled = true }
+  server_side_encryption_configuration = {
+    rule = { apply_server_side_encryption_by_default = { sse_algorithm = local.bucket_encryption } }
+  }
+
+  control_object_ownership = true
+  object_ownership         = "BucketOwnerEnforced"
+  block_public_acls        = true
+  block_public_policy      = true
+  ignore_public_acls       = true
+  restrict_public_buckets  = true
+
+  attach_deny_insecure_transport_policy = true
+  attach_policy                         = true
+  policy                                = data.aws_iam_policy_document.replica_bucket.json
+
+  lifecycle_rule = [
+    {
+      id                                     = "archive"
+      enabled                                = true
+      transition                             = [{ days = 90, storage_class = "GLACIER_IR" }]
+      noncurrent_version_expiration          = { days = local.noncurrent_days }
+      abort_incomplete_multipart_upload_days = 7
+    },
+  ]
+}

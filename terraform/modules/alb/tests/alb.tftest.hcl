@@ -1,0 +1,128 @@
+mock_provider "aws" {
+  mock_resource "aws_lb" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/test/0123456789abcdef" }
+  }
+
+  mock_resource "aws_lb_target_group" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/test/0123456789abcdef" }
+  }
+}
+
+variables {
+  name            = "alloy-test-alb"
+  vpc_id          = "vpc-0123456789abcdef0"
+  subnets         = ["subnet-a", "subnet-b"]
+  security_groups = ["sg-a"]
+  target_groups   = { app = { name = "alloy-test-8080", port = 8080, health_check = { path = "/health" } } }
+  listeners       = { http = { port = 80, protocol = "HTTP", forward = { target_group_key = "app" } } }
+}
+
+run "http" {
+  assert {
+    condition     = aws_lb.this[0].drop_invalid_header_fields && aws_lb.this[0].enable_deletion_protection
+    error_message = "Invalid headers are dropped and deletion is refused unless something else is asked for."
+  }
+
+  assert {
+    condition     = aws_lb_listener.this["http"].default_action[0].target_group_arn == aws_lb_target_group.this["app"].arn
+    error_message = "The listener forwards to the target group that its key names."
+  }
+
+  assert {
+    condition     = aws_lb_target_group.this["app"].target_type == "ip" && aws_lb_target_group.this["app"].health_check[0].path == "/health"
+    error_message = "Targets are addresses, asked for their health on the path given."
+  }
+}
+
+run "https_with_redirect" {
+  variables {
+    listeners = {
+      http = { port = 80, protocol = "HTTP", redirect = {} }
+      https = {
+        port            = 443
+        protocol        = "HTTPS"
+        ssl_policy      = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+        certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+        forward         = { target_group_key = "app" }
+      }
+    }
+  }
+
+  assert {
+    condition     = aws_lb_listener.this["http"].default_action[0].type == "redirect" && aws_lb_listener.this["http"].default_action[0].redirect[0].protocol == "HTTPS"
+    error_message = "HTTP leads to HTTPS."
+  }
+
+  assert {
+    condition     = aws_lb_listener.this["https"].default_action[0].type == "forward"
+    error_message = "HTTPS leads to the application."
+  }
+}
+
+run "https_without_certificate" {
+  command = plan
+
+  variables {
+    listeners = { https = { port = 443, protocol = "HTTPS", forward = { target_group_key = "app" } } }
+  }
+
+  expect_failures = [var.listeners]
+}
+
+run "old_tls" {
+  command = plan
+
+  variables {
+    listeners = {
+      https = {
+        port            = 443
+        protocol        = "HTTPS"
+        ssl_policy      = "ELBSecurityPolicy-TLS13-1-0-2021-06"
+        certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+        forward         = { target_group_key = "app" }
+      }
+    }
+  }
+
+  expect_failures = [var.listeners]
+}
+
+run "listener_that_does_nothing" {
+  command = plan
+
+  variables {
+    listeners = { http = { port = 80, protocol = "HTTP" } }
+  }
+
+  expect_failures = [var.listeners]
+}
+
+run "one_zone" {
+  command = plan
+
+  variables {
+    subnets = ["subnet-a"]
+  }
+
+  expect_failures = [var.subnets]
+}
+
+run "name_too_long" {
+  command = plan
+
+  variables {
+    name = "alloy-production-a-rather-long-project-alb"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "health_check_slower_than_its_interval" {
+  command = plan
+
+  variables {
+    target_groups = { app = { name = "alloy-test-8080", port = 8080, health_check = { path = "/health", interval = 5, timeout = 5 } } }
+  }
+
+  expect_failures = [var.target_groups]
+}

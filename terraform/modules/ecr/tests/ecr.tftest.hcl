@@ -1,0 +1,87 @@
+mock_provider "aws" {
+  # A mocked policy document is a random word; the policy resource wants JSON.
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+variables {
+  repository_name = "alloy-test-app"
+}
+
+run "safe_by_default" {
+  command = plan
+
+  assert {
+    condition     = aws_ecr_repository.this[0].image_tag_mutability == "IMMUTABLE" && aws_ecr_repository.this[0].image_scanning_configuration[0].scan_on_push
+    error_message = "Tags are immutable and images are scanned unless something else is asked for."
+  }
+
+  assert {
+    condition     = aws_ecr_repository.this[0].encryption_configuration[0].encryption_type == "AES256" && !aws_ecr_repository.this[0].force_delete
+    error_message = "Images are encrypted and protected from destroy unless something else is asked for."
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository_policy.this) == 0 && length(aws_ecr_lifecycle_policy.this) == 0
+    error_message = "Without readers and rules there is no policy of either kind."
+  }
+}
+
+run "readers_pull_and_do_nothing_else" {
+  command = plan
+
+  variables {
+    repository_read_access_arns = ["arn:aws:iam::123456789012:role/reader"]
+  }
+
+  assert {
+    condition     = toset(data.aws_iam_policy_document.repository.statement[0].actions) == toset(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+    error_message = "A reader may pull; every other action is one too many."
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository_policy.this) == 1
+    error_message = "A reader needs the repository policy."
+  }
+}
+
+run "anyone_is_no_reader" {
+  command = plan
+
+  variables {
+    repository_read_access_arns = ["*"]
+  }
+
+  expect_failures = [var.repository_read_access_arns]
+}
+
+run "unknown_encryption" {
+  command = plan
+
+  variables {
+    repository_encryption_type = "aws:kms"
+  }
+
+  expect_failures = [var.repository_encryption_type]
+}
+
+run "upper_case_name" {
+  command = plan
+
+  variables {
+    repository_name = "Alloy"
+  }
+
+  expect_failures = [var.repository_name]
+}
+
+run "lifecycle_that_is_no_json" {
+  command = plan
+
+  variables {
+    repository_lifecycle_policy = "keep 10"
+  }
+
+  expect_failures = [var.repository_lifecycle_policy]
+}

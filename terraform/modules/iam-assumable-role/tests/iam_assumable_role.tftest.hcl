@@ -1,0 +1,116 @@
+# The provider computes policy documents by itself: the test reads the real one and needs no account.
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+variables {
+  create_role                   = true
+  role_name                     = "test-role"
+  trusted_role_services         = ["ecs-tasks.amazonaws.com"]
+  role_permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  custom_role_policy_arns       = ["arn:aws:iam::123456789012:policy/one", "arn:aws:iam::123456789012:policy/two"]
+  trust_policy_conditions = [
+    { test = "StringEquals", variable = "aws:SourceAccount", values = ["123456789012"] },
+  ]
+}
+
+run "trust_is_conditional" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role.this[0].assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+    }]
+    error_message = "The service may assume the role on the conditions given, and nobody else may."
+  }
+
+  assert {
+    condition     = aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The role is bounded."
+  }
+
+  assert {
+    condition     = tolist([for attachment in aws_iam_role_policy_attachment.custom : attachment.policy_arn]) == var.custom_role_policy_arns
+    error_message = "The policies are attached in their order."
+  }
+
+  assert {
+    condition     = length(aws_iam_instance_profile.this) == 0
+    error_message = "There is no instance profile unless asked for."
+  }
+}
+
+run "instance_profile" {
+  command = plan
+
+  variables {
+    trusted_role_services   = ["ec2.amazonaws.com"]
+    create_instance_profile = true
+  }
+
+  assert {
+    condition     = aws_iam_instance_profile.this[0].name == "test-role"
+    error_message = "The instance profile bears the name of its role."
+  }
+}
+
+run "no_role" {
+  command = plan
+
+  variables {
+    create_role = false
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this) == 0 && output.iam_role_arn == ""
+    error_message = "Nothing is created unless asked for."
+  }
+}
+
+run "nobody_trusted" {
+  command = plan
+
+  variables {
+    trusted_role_services = []
+  }
+
+  expect_failures = [var.trusted_role_services]
+}
+
+run "not_a_service" {
+  command = plan
+
+  variables {
+    trusted_role_services = ["arn:aws:iam::123456789012:root"]
+  }
+
+  expect_failures = [var.trusted_role_services]
+}
+
+run "service_with_mfa" {
+  command = plan
+
+  variables {
+    role_requires_mfa = true
+  }
+
+  expect_failures = [var.role_requires_mfa]
+}
+
+run "name_too_long" {
+  command = plan
+
+  variables {
+    role_name = "a-role-name-that-goes-on-and-on-until-iam-no-longer-takes-it-any-more"
+  }
+
+  expect_failures = [var.role_name]
+}

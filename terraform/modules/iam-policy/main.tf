@@ -1,0 +1,12 @@
+# A customer managed IAM policy.
+
+# Indexed as in the community module, so that the state survives a switch to it.
+resource "aws_iam_policy" "policy" {
+  count = 1
+
+  name        = var.name
+  path        = var.path
+  description = var.description
+  policy      = var.policy
+  tags        = var.tags
+}

@@ -1,0 +1,221 @@
+variable "bucket" {
+  description = "Name of the bucket. Names are global to AWS."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "A bucket name has 3 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit. (Dots break TLS names.)"
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether destroy may delete a bucket that still holds objects, all versions included."
+  type        = bool
+  default     = false
+}
+
+variable "versioning" {
+  description = "Whether versions are kept."
+  type = object({
+    enabled = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "server_side_encryption_configuration" {
+  description = "Default encryption: `AES256` (SSE-S3), or `aws:kms` with a key."
+  type = object({
+    rule = optional(object({
+      bucket_key_enabled = optional(bool)
+      apply_server_side_encryption_by_default = optional(object({
+        sse_algorithm     = optional(string, "AES256")
+        kms_master_key_id = optional(string)
+      }), {})
+    }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["AES256", "aws:kms"], var.server_side_encryption_configuration.rule.apply_server_side_encryption_by_default.sse_algorithm)
+    error_message = "sse_algorithm is AES256 or aws:kms."
+  }
+}
+
+variable "control_object_ownership" {
+  description = "Whether object ownership is managed here."
+  type        = bool
+  default     = true
+}
+
+variable "object_ownership" {
+  description = "`BucketOwnerEnforced` turns ACLs off: only policies decide."
+  type        = string
+  default     = "BucketOwnerEnforced"
+
+  validation {
+    condition     = contains(["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"], var.object_ownership)
+    error_message = "object_ownership is BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter."
+  }
+}
+
+variable "block_public_acls" {
+  description = "Whether a request that sets a public ACL is refused."
+  type        = bool
+  default     = true
+}
+
+variable "block_public_policy" {
+  description = "Whether a public bucket policy is refused."
+  type        = bool
+  default     = true
+}
+
+variable "ignore_public_acls" {
+  description = "Whether public ACLs have no effect."
+  type        = bool
+  default     = true
+}
+
+variable "restrict_public_buckets" {
+  description = "Whether a public policy reaches no further than this account and AWS services."
+  type        = bool
+  default     = true
+}
+
+variable "logging" {
+  description = "Where server access logs go; null for none."
+  type = object({
+    target_bucket = string
+    target_prefix = optional(string, "")
+  })
+  default = null
+}
+
+variable "lifecycle_rule" {
+  description = "Lifecycle rules, in days. A filter without a prefix covers the whole bucket."
+  type = list(object({
+    id      = string
+    enabled = optional(bool, true)
+    filter = optional(object({
+      prefix = optional(string, "")
+    }), {})
+    abort_incomplete_multipart_upload_days = optional(number)
+    expiration = optional(object({
+      days                         = optional(number)
+      expired_object_delete_marker = optional(bool)
+    }))
+    transition = optional(list(object({
+      days          = number
+      storage_class = string
+    })), [])
+    noncurrent_version_expiration = optional(object({
+      days                      = number
+      newer_noncurrent_versions = optional(number)
+    }))
+    noncurrent_version_transition = optional(list(object({
+      days          = number
+      storage_class = string
+    })), [])
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition     = length(distinct(var.lifecycle_rule[*].id)) == length(var.lifecycle_rule)
+    error_message = "Each lifecycle rule needs an id of its own."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in var.lifecycle_rule : [
+        for step in concat(rule.transition, rule.noncurrent_version_transition) :
+        contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"], step.storage_class)
+        && (step.days >= 30 || !contains(["STANDARD_IA", "ONEZONE_IA"], step.storage_class))
+      ]
+    ]))
+    error_message = "A transition names a storage class that S3 has, and one to STANDARD_IA or ONEZONE_IA waits 30 days or more."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in var.lifecycle_rule :
+      rule.expiration == null ? true : (rule.expiration.days != null) != (rule.expiration.expired_object_delete_marker != null)
+    ])
+    error_message = "An expiration has either days or expired_object_delete_marker: S3 takes one of them in a rule."
+  }
+}
+
+variable "replication_configuration" {
+  description = "Role and rules of replication; null for none. `destination.bucket` is an ARN; that bucket must have versioning."
+  type = object({
+    role = string
+    rules = list(object({
+      id                        = string
+      status                    = optional(bool, true)
+      priority                  = optional(number, 0)
+      delete_marker_replication = optional(bool, false)
+      filter = optional(object({
+        prefix = optional(string, "")
+      }), {})
+      destination = object({
+        bucket        = string
+        storage_class = optional(string)
+      })
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.replication_configuration == null ? true : length(var.replication_configuration.rules) > 0
+    error_message = "replication_configuration needs a rule; leave it null for no replication."
+  }
+}
+
+variable "attach_deny_insecure_transport_policy" {
+  description = "Whether requests without TLS are denied."
+  type        = bool
+  default     = false
+}
+
+variable "attach_access_log_delivery_policy" {
+  description = "Whether S3 may deliver server access logs here, from the buckets named."
+  type        = bool
+  default     = false
+}
+
+variable "access_log_delivery_policy_source_buckets" {
+  description = "ARNs of the buckets whose access logs may be delivered here."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.access_log_delivery_policy_source_buckets : can(regex("^arn:[^:]+:s3:::[a-z0-9.-]+$", arn))])
+    error_message = "access_log_delivery_policy_source_buckets lists bucket ARNs, such as arn:aws:s3:::name; no wildcards."
+  }
+}
+
+variable "access_log_delivery_policy_source_accounts" {
+  description = "Accounts of those buckets. Empty: this account."
+  type        = list(string)
+  default     = []
+}
+
+variable "attach_policy" {
+  description = "Whether `policy` is attached. A flag of its own, since the policy may be unknown until apply."
+  type        = bool
+  default     = false
+}
+
+variable "policy" {
+  description = "Further statements of the bucket policy, as JSON."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the bucket."
+  type        = map(string)
+  default     = {}
+}
