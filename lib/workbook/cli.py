@@ -1,0 +1,111 @@
+"""The command line: the same plan, apply, tables and pictures as in the notebooks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from workbook.errors import WorkbookError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 1 on a failure with a known cause, 2 on wrong usage, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except WorkbookError as error:
+        print(f"workbook: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nworkbook: interrupted; what was done is in the state.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="workbook", description="A secure AWS take-home, deployed, shown and proven.")
+    parser.add_argument("-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(run=run)
+        return command
+
+    add("up", _up, "deploy everything and print the application's address")
+    add("plan", _plan, "show what would change").add_argument("layer", nargs="*", help="vpc, ecr, iam, s3, ecs; without one, everything")
+    add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
+    add("destroy", _destroy, "destroy everything that the state holds")
+    add("tables", _tables, "show the live resources of a layer").add_argument("layer")
+    diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
+    diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
+    diagram.add_argument("-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)")
+    add("doctor", _doctor, "what is installed, which target, what is deployed")
+    walk = add("walkthrough", _walkthrough, "execute every notebook and keep a page of each")
+    walk.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
+    add("lab", _lab, "open JupyterLab on the first notebook")
+    add("clean", _clean, "remove what runs have written, when nothing is deployed")
+    return parser
+
+
+def _open(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from workbook.workbook import open_workbook
+
+    return open_workbook(options.environment)
+
+
+def _up(options: argparse.Namespace) -> None:
+    wb = _open(options)
+    wb.deploy()
+    print(wb.outputs()["application_url"])
+
+
+def _plan(options: argparse.Namespace) -> None:
+    print(_open(options).plan(*options.layer).shown().text)
+
+
+def _apply(options: argparse.Namespace) -> None:
+    wb = _open(options)
+    wb.apply(wb.plan(*options.layer))
+
+
+def _destroy(options: argparse.Namespace) -> None:
+    _open(options).destroy()
+
+
+def _tables(options: argparse.Namespace) -> None:
+    print(_open(options).tables(options.layer).text)
+
+
+def _diagram(options: argparse.Namespace) -> None:
+    from workbook import drawing
+
+    for path in drawing.save(_open(options).diagram(options.name), options.output, options.name):
+        print(path)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from workbook.doctor import doctor
+
+    return doctor()
+
+
+def _walkthrough(options: argparse.Namespace) -> int:
+    from workbook.walkthrough import walkthrough
+
+    return walkthrough(options.notebook or None)
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from workbook.lab import lab
+
+    return lab()
+
+
+def _clean(options: argparse.Namespace) -> int:
+    from workbook.doctor import clean
+
+    return clean()

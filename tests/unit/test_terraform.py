@@ -1,0 +1,243 @@
+"""The driver, on a real Terraform with its built-in `terraform_data`: no provider, no AWS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from workbook import terraform as driver
+from workbook.diagnostics import TerraformError
+from workbook.errors import WorkbookError
+from workbook.terraform import Terraform
+
+MAIN = """
+terraform {
+  backend "local" {}
+}
+"""
+
+TWO = 'resource "terraform_data" "a" { input = "one" }\nresource "terraform_data" "b" { input = sensitive("hush") }\n'
+
+SLOW = """
+resource "terraform_data" "slow" {
+  input = "slow"
+  provisioner "local-exec" {
+    command = "sleep 3"
+  }
+}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    directory = tmp_path / "project" / "terraform" / "environments" / "dev"
+    directory.mkdir(parents=True)
+    (directory / "main.tf").write_text(MAIN)
+    (directory / "vpc.tf").write_text(TWO)
+    return directory
+
+
+def make(root: Path, **options) -> Terraform:
+    return Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""), **options)
+
+
+def test_plan_apply_second_plan_destroy(root: Path) -> None:
+    tf = make(root)
+    plan = tf.make_plan()
+    assert plan.summary == "Plan: 2 to add, 0 to change, 0 to destroy."
+    assert [c.address for c in plan.changes] == ["terraform_data.a", "terraform_data.b"]
+    assert tf.apply_plan(plan).added == 2
+    assert tf.addresses() == ["terraform_data.a", "terraform_data.b"]
+    assert tf.make_plan().empty
+    gone = tf.make_plan(destroy=True)
+    assert tf.apply_plan(gone).destroyed == 2
+    assert tf.addresses() == []
+
+
+def test_targets_restrict_the_plan(root: Path) -> None:
+    assert list(make(root).make_plan(["terraform_data.a"]).actions) == ["terraform_data.a"]
+
+
+def test_a_change_names_the_attribute_and_masks_the_sensitive(root: Path) -> None:
+    tf = make(root)
+    tf.apply_plan(tf.make_plan())
+    (root / "vpc.tf").write_text(TWO.replace("one", "two").replace("hush", "secret"))
+    plan = tf.make_plan()
+    a, b = plan.changes
+    assert (a.action, a.what[0]) == ("update", "input: one → two")
+    assert b.what[0] == "input: (sensitive)"
+    shown = plan.shown()
+    assert "hush" not in shown.text + shown.html and "secret" not in shown.text + shown.html
+
+
+def test_a_syntax_error_names_file_and_line(root: Path) -> None:
+    (root / "locals.tf").write_text('locals {\n  region = "us-east-1\n}\n')
+    with pytest.raises(TerraformError) as caught:
+        make(root).make_plan()
+    assert "locals.tf, line 2" in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
+    assert caught.value._render_traceback_() == [str(caught.value)]
+
+
+def test_an_interrupt_keeps_the_state_and_the_second_try_works(root: Path) -> None:
+    (root / "vpc.tf").write_text(SLOW + 'resource "terraform_data" "after" { input = terraform_data.slow.output }\n')
+    tf = make(root)
+    plan = tf.make_plan()
+    tf.on_event = interrupt_at_first_apply()
+    with pytest.raises(WorkbookError, match="interrupted"):
+        tf.apply_plan(plan)
+    tf.on_event = None
+    assert tf.addresses() == ["terraform_data.slow"]
+    again = tf.make_plan()
+    assert again.actions == {"terraform_data.after": "create", "terraform_data.slow": "replace"}
+    assert [c.why for c in again.changes] == ["", "its creation had failed"]
+    tf.apply_plan(again)
+    assert tf.make_plan().empty
+
+
+def interrupt_at_first_apply():
+    armed = [True]
+
+    def on_event(event) -> None:
+        if event.get("type") == "apply_start" and armed.pop():
+            raise KeyboardInterrupt
+
+    return on_event
+
+
+def test_terraform_killed_in_an_apply_leaves_no_process_and_the_second_try_works(root: Path) -> None:
+    (root / "vpc.tf").write_text(TWO + SLOW)
+    tf = make(root)
+    plan = tf.make_plan()
+
+    def kill(event) -> None:
+        if event.get("type") == "apply_start" and "slow" in event["hook"]["resource"]["addr"]:
+            time.sleep(1.0)
+            subprocess.run(["pkill", "-KILL", "-f", str(plan.path)], check=True, timeout=10)
+
+    tf.on_event = kill
+    with pytest.raises(TerraformError):
+        tf.apply_plan(plan)
+    tf.on_event = None
+    assert subprocess.run(["pgrep", "-f", str(plan.path)], timeout=10).returncode == 1
+    tf.apply_plan(tf.make_plan())
+    assert len(tf.addresses()) == 3
+    assert tf.make_plan().empty
+
+
+def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
+    (root / "vpc.tf").write_text(SLOW)
+    code = f"""
+        import os, sys
+        from pathlib import Path
+        from workbook.terraform import Terraform
+        root = Path({str(root)!r})
+        tf = Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""))
+        plan = tf.make_plan()
+        tf.on_event = lambda event: print(event.get("type"), flush=True)
+        tf.apply_plan(plan)
+    """
+    kernel = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    assert kernel.stdout is not None
+    assert any(line.strip() == "apply_start" for line in kernel.stdout)
+    kernel.send_signal(signal.SIGKILL)
+    kernel.wait(10)
+    tf = make(root)
+    deadline = time.monotonic() + 20
+    while not tf.addresses() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert tf.make_plan().empty
+
+
+def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "LOCK_SECONDS", 0)
+    (root / "vpc.tf").write_text(SLOW)
+    first, second = make(root), make(root)
+    plan = first.make_plan()
+    started = threading.Event()
+    first.on_event = lambda event: started.set() if event.get("type") == "apply_start" else None
+    runner = threading.Thread(target=first.apply_plan, args=(plan,))
+    runner.start()
+    assert started.wait(20)
+    with pytest.raises(TerraformError, match="Another plan or apply is at work"):
+        second.make_plan()
+    runner.join(30)
+    assert second.make_plan().empty
+
+
+def test_a_stale_plan_is_refused(root: Path) -> None:
+    tf = make(root)
+    old = tf.make_plan()
+    tf.apply_plan(tf.make_plan())
+    with pytest.raises(TerraformError, match="after this plan was made"):
+        tf.apply_plan(old)
+    assert len(tf.addresses()) == 2
+
+
+def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
+    (root / "vpc.tf").write_text(SLOW.replace("sleep 3", "sleep 60"))
+    tf = make(root)
+    plan = tf.make_plan()
+    tf.alive = lambda: "The embedded AWS stopped."
+    began = time.monotonic()
+    with pytest.raises(WorkbookError, match="embedded AWS stopped"):
+        tf.apply_plan(plan)
+    assert time.monotonic() - began < 20
+
+
+def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "vpc.tf").write_text(SLOW.replace("sleep 3", "sleep 60"))
+    monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)
+    monkeypatch.setattr(driver, "STOP_SECONDS", 1.0)
+    tf = make(root)
+    with pytest.raises(WorkbookError, match="had not ended after 2 s"):
+        tf.apply_plan(tf.make_plan())
+
+
+def test_no_terraform_is_one_message(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "ROOT", tmp_path)
+    with pytest.raises(WorkbookError, match="no terraform"):
+        Terraform(root, tmp_path / "run", {"PATH": str(tmp_path)})
+
+
+def test_an_old_terraform_is_refused(root: Path, tmp_path: Path) -> None:
+    fake = tmp_path / "bin" / "terraform"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho \'{"terraform_version": "1.4.9"}\'\n')
+    fake.chmod(0o755)
+    tf = Terraform(root, tmp_path / "run", {"PATH": str(fake.parent)})
+    with pytest.raises(WorkbookError, match=r"Terraform 1\.4\.9 .* needs 1\.5\.7"):
+        tf.make_plan()
+
+
+def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path) -> None:
+    (root / "main.tf").write_text(
+        MAIN.replace("backend", 'required_providers {\n    aws = { source = "example.invalid/hashicorp/aws" }\n  }\n  backend')
+    )
+    (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
+    with pytest.raises(WorkbookError, match="provider cannot be had"):
+        make(root).make_plan()
+
+
+def test_the_persons_cli_arguments_do_not_reach_terraform(root: Path) -> None:
+    from workbook.target import Target
+
+    shell = {
+        **os.environ,
+        "TF_CLI_ARGS": "-bogus",
+        "TF_VAR_x": "1",
+        "AWS_PROFILE": "prod",
+        "AWS_SECRET_ACCESS_KEY": "real",
+        "HTTPS_PROXY": "http://p",
+    }
+    environ = Target("embedded", "us-east-1", "http://127.0.0.1:1", shell=shell).environ()
+    assert not {"TF_CLI_ARGS", "TF_VAR_x", "AWS_PROFILE", "HTTPS_PROXY"} & environ.keys()
+    assert environ["AWS_SECRET_ACCESS_KEY"] == "embedded"
+    assert Terraform(root, root.parents[3] / "run", environ).make_plan().counts["add"] == 2
