@@ -1,0 +1,37 @@
+"""What moto does otherwise than AWS and this project needs: one module for each gap, each with `apply()`.
+
+A module's docstring says what moto does, what AWS does and where AWS says so. Its test fails once moto no longer needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+PATCHES: dict[str, tuple[str, ...]] = {
+    "core": ("unimplemented",),
+    "applicationautoscaling": ("appautoscaling_tags",),
+    "budgets": ("budgets_reads",),
+    "ec2": ("ec2_network_acl_errors", "ec2_rule_descriptions"),
+    "ecr": ("ecr_pull_through_cache",),
+    "ecs": ("ecs_service_fields", "ecs_service_tasks"),
+    "s3": ("s3_bucket_policy", "s3_intelligent_tiering", "s3_logging_principal", "s3_replication", "s3_subresources"),
+}
+"""Service, by the name in moto's index, and its patches; `core` is for all services."""
+
+_applied: set[str] = set()
+
+
+def apply(service: str) -> None:
+    """Patch one service of moto in this process, once. A service without patches is left as it is."""
+    if service in _applied:
+        return
+    _applied.add(service)
+    for name in PATCHES.get(service, ()):
+        import_module(f"{__name__}.{name}").apply()
+
+
+def override(owner: Any, **attributes: Any) -> None:
+    """Put functions, or other attributes, in the place of those of one of moto's classes."""
+    for name, value in attributes.items():
+        setattr(owner, name, value)
