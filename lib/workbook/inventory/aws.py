@@ -1,0 +1,163 @@
+"""Calls to AWS: concurrent, paginated, each made once, and a refused one noted instead of raised."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import botocore.exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workbook.errors import WorkbookError
+from workbook.inventory.snapshot import Row, Scope
+from workbook.target import ClientFactory
+
+# Nothing else will be answered either, so these end the reading instead of becoming a row of `problems` for each call.
+_UNREACHABLE = (boto.ConnectionError, boto.HTTPClientError)
+_NO_CREDENTIALS = {
+    "AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "RequestExpired",
+    "SignatureDoesNotMatch", "UnrecognizedClientException",
+}  # fmt: skip
+
+
+class Aws:
+    """What the readers of the layers call AWS through, within one reading.
+
+    Parameters
+    ----------
+    client : gives a boto3 client of a service and region.
+    scope : the environment that is read.
+    pool : where calls run; its size is how many run at once.
+    progress : told (calls done, calls known so far, the call that ended), on the event loop's thread.
+    """
+
+    def __init__(self, client: ClientFactory, scope: Scope, pool: Executor, progress: Callable[[int, int, str], None]) -> None:
+        self.scope = scope
+        self.problems: set[tuple[str, str, str]] = set()
+        self._client = client
+        self._pool = pool
+        self._progress = progress
+        # Creating a client takes long and is not thread-safe: one thread for it, so that calls need not wait for each other's.
+        self._creator = ThreadPoolExecutor(1, thread_name_prefix="inventory-clients")
+        self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._answers: dict[str, asyncio.Task[Row | ClientError | BotoCoreError]] = {}
+        self._done = 0
+
+    async def all(self, service: str, operation: str, key: str, *, tables: Iterable[str], **params: Any) -> list[Any]:
+        """The list `key` of every page of an operation; [] where it was refused."""
+        answer = await self.get(service, operation, tables=tables, **params)
+        return list((answer or {}).get(key) or [])
+
+    async def get(
+        self, service: str, operation: str, *, tables: Iterable[str], region: str | None = None, absent: Iterable[str] = (), **params: Any
+    ) -> Row | None:
+        """The answer of an operation, its pages joined. The same call is made once, however many ask for it.
+
+        Parameters
+        ----------
+        tables : the tables that lack something when the call is refused.
+        absent : error codes that mean "not set": the answer is {}.
+
+        Returns
+        -------
+        The answer, {} where nothing is set, None where the call was refused (and a problem is noted).
+        """
+        region = region or self.scope.region
+        name = json.dumps([service, operation, region, params], sort_keys=True)
+        if name not in self._answers:
+            self._answers[name] = asyncio.create_task(self._call(service, operation, region, params))
+            self._progress(self._done, len(self._answers), f"{service} {operation}")
+        answer = await self._answers[name]
+        if isinstance(answer, dict):
+            return answer
+        if isinstance(answer, ClientError):
+            code = answer.response.get("Error", {}).get("Code", "")
+            if code in set(absent):
+                return {}
+            error = f"{code}: {answer.response.get('Error', {}).get('Message', '')}".strip(": ")
+        else:
+            error = str(answer)
+        subject = " ".join(str(v) for v in params.values() if isinstance(v, str))
+        self.problems |= {(table, f"{service} {operation} {subject}".strip(), error) for table in tables}
+        return None
+
+    async def in_batches(
+        self, service: str, operation: str, key: str, parameter: str, values: list[str], size: int, *, tables: Iterable[str], **params: Any
+    ) -> list[Any]:
+        """The list `key` for all `values`, asked for `size` at a time, as much as the operation takes."""
+        slices = [values[start : start + size] for start in range(0, len(values), size)]
+        answers = await asyncio.gather(
+            *(self.all(service, operation, key, tables=tables, **params, **{parameter: part}) for part in slices)
+        )
+        return [item for answer in answers for item in answer]
+
+    async def _call(self, service: str, operation: str, region: str, params: Row) -> Row | ClientError | BotoCoreError:
+        client = await self._client_of(service, region)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, functools.partial(_answer, client, operation, params))
+        except _UNREACHABLE as error:
+            raise WorkbookError(
+                f"AWS does not answer: {error}", "Check that the target is running and that this machine reaches it, then read again."
+            ) from error
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _NO_CREDENTIALS:
+                raise _credentials(error) from error
+            return error
+        except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError, boto.SSOError) as error:
+            raise _credentials(error) from error
+        except BotoCoreError as error:
+            return error
+        finally:
+            self._done += 1
+            self._progress(self._done, len(self._answers), f"{service} {operation}")
+
+    async def _client_of(self, service: str, region: str) -> Any:
+        if (service, region) not in self._clients:
+            self._clients[service, region] = asyncio.create_task(self._create_client(service, region))
+        return await self._clients[service, region]
+
+    async def _create_client(self, service: str, region: str) -> Any:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._creator, _created, self._client, service, region)
+        except BotoCoreError as error:  # such as a profile that does not exist
+            raise _credentials(error) from error
+
+    def close(self) -> None:
+        self._creator.shutdown(wait=False, cancel_futures=True)
+
+
+_creating = threading.Lock()
+
+
+def _created(client: ClientFactory, service: str, region: str) -> Any:
+    # Two readings at once may share a session too.
+    with _creating:
+        created = client(service, region)
+    created.meta.events.register_first("needs-retry", _give_up_unreachable, unique_id="workbook-unreachable")
+    return created
+
+
+def _give_up_unreachable(caught_exception: Exception | None = None, **_: Any) -> None:
+    """Ends botocore's retries where nobody listens or answers: three more attempts only make the person wait."""
+    if isinstance(caught_exception, boto.ConnectionError | boto.ReadTimeoutError):
+        raise caught_exception
+
+
+def _answer(client: Any, operation: str, params: Row) -> Row:
+    if client.can_paginate(operation):
+        answer = client.get_paginator(operation).paginate(**params).build_full_result()
+    else:
+        answer = getattr(client, operation)(**params)
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _credentials(error: Exception) -> WorkbookError:
+    return WorkbookError(
+        f"AWS cannot be asked with these credentials: {error}", "Renew them (aws sts get-caller-identity shows whose they are)."
+    )

@@ -1,0 +1,37 @@
+"""What to call a resource: its Name tag, or the part of an ARN that is a name; and small shared readings of that kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from workbook.inventory.aws import Aws
+
+
+def tags(resource: Mapping[str, Any], key: str = "Tags") -> dict[str, str]:
+    """Tags as a dict, sorted by key, from AWS's list of Key and Value."""
+    return {tag["Key"]: tag["Value"] for tag in sorted(resource.get(key) or [], key=lambda tag: str(tag["Key"]))}
+
+
+def name_of(resource: Mapping[str, Any], fallback: str) -> str:
+    """The Name tag, else `fallback`."""
+    return tags(resource).get("Name") or fallback
+
+
+def last(arn: str | None) -> str:
+    """The name at the end of an ARN (`…:role/path/name`, `…:::bucket`); "" for none."""
+    return (arn or "").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+
+
+def named(names: Mapping[str, str], ids: Iterable[str]) -> list[str]:
+    """Names for ids, sorted; an id without a name stays."""
+    return sorted(names.get(i, i) for i in ids)
+
+
+async def key_names(aws: Aws, keys: Iterable[str | None], region: str, tables: Iterable[str]) -> dict[str, str]:
+    """KMS keys (ARN, id or alias) -> alias, or the key as given where it has none. AWS is asked only if there is a key."""
+    given = {key for key in keys if key}
+    unnamed = {key for key in given if "alias/" not in key}
+    found = await aws.all("kms", "list_aliases", "Aliases", region=region, tables=tables) if unnamed else []
+    aliases = {alias["TargetKeyId"]: alias["AliasName"] for alias in found if alias.get("TargetKeyId")}
+    return {key: f"alias/{key.split('alias/', 1)[1]}" if key not in unnamed else aliases.get(last(key), key) for key in given}

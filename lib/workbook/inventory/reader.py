@@ -1,0 +1,105 @@
+"""Reads a whole environment at once: every layer's reader on one event loop, every call on one pool of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from workbook.errors import WorkbookError
+from workbook.inventory import ecr, ecs, iam, s3, vpc
+from workbook.inventory.aws import Aws
+from workbook.inventory.schema import LAYERS, TABLES
+from workbook.inventory.snapshot import Inventory, Row, Scope, frame
+from workbook.target import ClientFactory
+
+Rows = dict[str, list[Row]]
+_READERS: dict[str, Callable[[Aws], Awaitable[Rows]]] = {
+    "vpc": vpc.read,
+    "ecr": ecr.read,
+    "iam": iam.read,
+    "s3": s3.read,
+    "ecs": ecs.read,
+}
+
+
+def read_inventory(
+    client: ClientFactory,
+    scope: Scope,
+    layers: Iterable[str] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    workers: int = 16,
+    timeout: float = 120,
+) -> Inventory:
+    """What AWS holds of an environment, now.
+
+    Parameters
+    ----------
+    client : `client(service, region)` gives a boto3 client; each is created once and shared by the threads.
+    scope : which resources belong.
+    layers : layers to read; all of them by default.
+    progress : told (calls done, calls known so far, the call), on the caller's thread.
+    workers : calls at once; 1 makes the same calls one after the other.
+    timeout : seconds for the whole reading.
+
+    Returns
+    -------
+    The inventory. A call that AWS refused is a row of its `problems`; the tables it feeds lack what it would have said.
+
+    Raises
+    ------
+    WorkbookError : no such layer, nobody answers, the credentials are not accepted, or the time is up.
+    """
+    chosen = list(LAYERS) if layers is None else list(layers)
+    for layer in chosen:
+        if layer not in _READERS:
+            raise WorkbookError(f"There is no layer named {layer!r}.", f"The layers are {', '.join(LAYERS)}.")
+    taken_at = datetime.now(UTC)
+    outcome: Future[tuple[Rows, list[Row]]] = Future()
+    events: queue.SimpleQueue[tuple[int, int, str] | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.set_result(asyncio.run(_read(client, scope, chosen, workers, timeout, events)))
+        except BaseException as error:
+            outcome.set_exception(error)
+        finally:
+            events.put(None)
+
+    # A loop of its own on a thread of its own, since a notebook's kernel already runs one; the caller's thread stays free to
+    # show progress and to be interrupted.
+    threading.Thread(target=run, name="inventory", daemon=True).start()
+    while (event := events.get()) is not None:
+        if progress is not None:
+            progress(*event)
+    rows, problems = outcome.result()
+    tables = {name: frame(table, rows.get(name, [])) for name, table in TABLES.items() if table.layer in chosen}
+    return Inventory(scope, taken_at, tables, [problem for problem in problems if problem["table"] in tables])
+
+
+async def _read(
+    client: ClientFactory,
+    scope: Scope,
+    layers: list[str],
+    workers: int,
+    timeout: float,
+    events: queue.SimpleQueue[tuple[int, int, str] | None],
+) -> tuple[Rows, list[Row]]:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="inventory")
+    aws = Aws(client, scope, pool, lambda done, known, call: events.put((done, known, call)))
+    try:
+        async with asyncio.timeout(timeout):
+            parts = await asyncio.gather(*(_READERS[layer](aws) for layer in layers))
+    except TimeoutError as error:
+        raise WorkbookError(
+            f"Reading AWS took longer than {timeout:g} seconds.", "Check the target and the network, then read again."
+        ) from error
+    finally:
+        # Calls on their way are left to their own time limits; nobody waits for them.
+        pool.shutdown(wait=False, cancel_futures=True)
+        aws.close()
+    problems = [dict(zip(("table", "call", "error"), problem, strict=True)) for problem in sorted(aws.problems)]
+    return {table: rows for part in parts for table, rows in part.items()}, problems

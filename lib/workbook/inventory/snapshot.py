@@ -1,0 +1,175 @@
+"""The inventory: one snapshot of what is deployed, as pandas tables. Pure data; nothing here calls AWS."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from workbook.errors import WorkbookError
+from workbook.inventory.schema import LAYERS, TABLES, Table
+
+Row = dict[str, Any]
+PROBLEM_COLUMNS = ["table", "call", "error"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which resources belong to an environment: every name is `prefix` or starts with it and a hyphen.
+
+    `region` and `replica_region` are AWS region names.
+    """
+
+    prefix: str
+    region: str
+    replica_region: str
+
+    def owns(self, name: str) -> bool:
+        """Whether `name` is one of the environment's: `alloy-dev-shop` owns `alloy-dev-shop-data`, not `alloy-dev-shop2`."""
+        return name == self.prefix or name.startswith(f"{self.prefix}-")
+
+    def within(self, path: str) -> bool:
+        """Whether a path such as `/ecs/<prefix>` holds a name of the environment."""
+        return any(self.owns(part) for part in path.split("/"))
+
+
+class Inventory:
+    """Tables by name, as `schema.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
+
+    Attributes
+    ----------
+    scope : the environment it was read for.
+    taken_at : when the reading began, UTC.
+    problems : DataFrame with the columns table, call, error: what could not be read. A table named here may lack rows or
+        cells, so nothing may be concluded from their absence.
+    """
+
+    def __init__(self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Row] = ()) -> None:
+        self.scope = scope
+        self.taken_at = taken_at
+        self.problems = pd.DataFrame(list(problems), columns=PROBLEM_COLUMNS, dtype=object)
+        self._tables = {name: tables[name] for name in TABLES if name in tables}
+
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Mapping[str, pd.DataFrame | list[Row]],
+        scope: Scope | None = None,
+        taken_at: datetime | None = None,
+        problems: Iterable[Row] = (),
+    ) -> Inventory:
+        """An inventory out of rows, for tests and what-ifs. Tables that are not named are empty, columns that are not named hold
+        what `Table.default` says.
+
+        Raises
+        ------
+        WorkbookError : a table or a column that the schema does not have.
+        """
+        for name in tables:
+            _known(name, TABLES, "table")
+        frames = {name: frame(table, _records(tables.get(name, []))) for name, table in TABLES.items()}
+        return cls(scope or Scope("alloy-dev-take-home", "us-east-1", "us-west-2"), taken_at or datetime.now(UTC), frames, problems)
+
+    def __getitem__(self, table: str) -> pd.DataFrame:
+        """A copy of one table, rows in the natural order of their names. The lists and dicts in its cells are not copied.
+
+        Raises
+        ------
+        WorkbookError : no such table, or its layer was not read.
+        """
+        _known(table, TABLES, "table")
+        if table not in self._tables:
+            layer = TABLES[table].layer
+            raise WorkbookError(f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}.")
+        return self._tables[table].copy()
+
+    def __contains__(self, table: object) -> bool:
+        return table in self._tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __repr__(self) -> str:
+        rows = sum(len(table) for table in self._tables.values())
+        return f"<Inventory of {self.scope.prefix}: {rows} rows in {len(self._tables)} tables, {len(self.problems)} problems>"
+
+    def layer(self, layer: str) -> dict[str, pd.DataFrame]:
+        """The tables of one layer, in the order of the schema."""
+        _known(layer, LAYERS, "layer")
+        return {name: self[name] for name, table in TABLES.items() if table.layer == layer}
+
+    def records(self, table: str) -> list[Row]:
+        """The rows of one table as dicts of plain Python values; what is missing is None."""
+        return _records(self[table])
+
+    def replace(self, **tables: pd.DataFrame | list[Row]) -> Inventory:
+        """A copy with some tables exchanged, for what-ifs."""
+        return Inventory.from_tables({**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems))._only(self._tables)
+
+    def to_json(self) -> str:
+        """The whole inventory as JSON text, keys and rows in a fixed order, one row a line."""
+        tables = ",\n".join(
+            f"  {json.dumps(name)}: [" + ",".join(f"\n   {json.dumps(row)}" for row in self.records(name)) + "]" for name in self._tables
+        )
+        problems = json.dumps(_records(self.problems))
+        head = (
+            f' "scope": {json.dumps(asdict(self.scope))},\n "taken_at": {json.dumps(self.taken_at.isoformat())},\n "problems": {problems}'
+        )
+        return f'{{\n{head},\n "tables": {{\n{tables}\n }}\n}}\n'
+
+    @classmethod
+    def from_json(cls, text: str) -> Inventory:
+        """What `to_json` wrote."""
+        data = json.loads(text)
+        whole = cls.from_tables(data["tables"], Scope(**data["scope"]), datetime.fromisoformat(data["taken_at"]), data["problems"])
+        return whole._only(data["tables"])
+
+    def _only(self, tables: Iterable[str]) -> Inventory:
+        kept = set(tables)
+        frames = {name: table for name, table in self._tables.items() if name in kept}
+        return Inventory(self.scope, self.taken_at, frames, _records(self.problems))
+
+
+def frame(table: Table, rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows as the DataFrame that the schema describes: its columns and types, sorted naturally, index from 0."""
+    ordered = sorted(rows, key=lambda row: [natural(row.get(column)) for column in table.order])
+    for row in ordered:
+        for column in row:
+            _known(column, table.columns, f"column of {table.name}")
+    return pd.DataFrame(
+        {
+            column: pd.Series([row.get(column, table.default(column)) for row in ordered], dtype=table.dtype(column))
+            for column in table.columns
+        }
+    )
+
+
+def natural(value: Any) -> list[tuple[int, int, str]]:
+    """A sorting key that puts `a2` before `a10`, nothing before something, and numbers by size."""
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return [part for item in value for part in [*natural(item), (0, 0, "")]]
+    if isinstance(value, bool | int | float):
+        return [(1, round(value * 1000), "")]
+    return [(1, int(part), "") if part.isdecimal() else (2, 0, part) for part in re.split(r"(\d+)", str(value)) if part]
+
+
+def _records(table: pd.DataFrame | list[Row]) -> list[Row]:
+    if isinstance(table, list):
+        return table
+    return [{str(column): None if value is pd.NA else value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def _known(name: str, names: Iterable[str], what: str) -> None:
+    names = list(names)
+    if name not in names:
+        close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
+        raise WorkbookError(f"There is no {what} named {name!r} in the inventory.", hint)

@@ -1,0 +1,83 @@
+"""Policy documents as rows: one statement a row, every part of it a sorted list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+Row = dict[str, Any]
+
+
+def document(policy: str | Mapping[str, Any] | None) -> Row:
+    """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} for none."""
+    if not policy:
+        return {}
+    if isinstance(policy, Mapping):
+        return dict(policy)
+    parsed = json.loads(unquote(policy) if policy.startswith("%") else policy)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def statements(policy: str | Mapping[str, Any] | None) -> list[Row]:
+    """Rows with the columns of `schema.STATEMENT`, in the order of the document; [] for no policy."""
+    return [_row(statement, position) for position, statement in enumerate(_list(document(policy).get("Statement")), start=1)]
+
+
+def summary(policy: str | Mapping[str, Any] | None) -> str:
+    """One line for people: who may do what on what, and whether under conditions."""
+    parts = []
+    for row in statements(policy):
+        who = f"{_few(row['principals'])} " if row["principals"] else ""
+        condition = f" if {' and '.join(row['conditions'])}" if row["conditions"] else ""
+        parts.append(f"{row['effect']} {who}{_few(row['actions'])} on {_few(row['resources'])}{condition}")
+    return "; ".join(parts)
+
+
+def _row(statement: Mapping[str, Any], position: int) -> Row:
+    return {
+        "sid": statement.get("Sid") or str(position),
+        "effect": statement.get("Effect", ""),
+        "principals": _principals(statement.get("Principal"), "") + _principals(statement.get("NotPrincipal"), "!"),
+        "actions": _values(statement, "Action"),
+        "resources": _values(statement, "Resource"),
+        "conditions": sorted(
+            f"{key} {operator} {', '.join(sorted(_text(v) for v in _list(values)))}"
+            for operator, keys in (statement.get("Condition") or {}).items()
+            for key, values in keys.items()
+        ),
+        "statement": dict(statement),
+    }
+
+
+def _principals(principal: Any, mark: str) -> list[str]:
+    # "*" and {"AWS": "*"} mean the same wherever a policy may name a principal.
+    if not principal:
+        return []
+    if principal == "*":
+        return [f"{mark}*"]
+    named = ((kind, value) for kind, values in principal.items() for value in _list(values))
+    return sorted(f"{mark}*" if (kind, value) == ("AWS", "*") else f"{mark}{kind}: {value}" for kind, value in named)
+
+
+def _values(statement: Mapping[str, Any], element: str) -> list[str]:
+    plain = [str(v) for v in _list(statement.get(element))]
+    negated = [f"!{v}" for v in _list(statement.get(f"Not{element}"))]
+    return sorted(plain) + sorted(negated)
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _few(values: Iterable[str], shown: int = 3) -> str:
+    listed = list(values)
+    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + more
