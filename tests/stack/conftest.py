@@ -1,0 +1,60 @@
+"""One deployed stack for the whole session: the real Terraform on an embedded AWS of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workbook import emulator
+from workbook.inventory import Inventory, Scope
+from workbook.workbook import Workbook
+
+
+@dataclass
+class Stack:
+    """The deployed environment, and ways to look at it."""
+
+    workbook: Workbook
+
+    @property
+    def scope(self) -> Scope:
+        settings = self.workbook.settings
+        return Scope(settings.prefix, settings.region, settings.replica_region)
+
+    def inventory(self) -> Inventory:
+        return self.workbook.inventory(fresh=True)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        return self.workbook.client(service, region)
+
+
+@pytest.fixture(scope="session")
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("workbook-home")
+    before = {name: os.environ.get(name) for name in ("WORKBOOK_HOME", "WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT")}
+    os.environ["WORKBOOK_HOME"] = str(home)
+    for name in ("WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT"):
+        os.environ.pop(name, None)
+    yield home
+    emulator.stop()
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def stack(session_home: Path) -> Stack:
+    workbook = Workbook("dev")
+    workbook.deploy()
+    return Stack(workbook)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What ends the shared stack runs after everything that looks at it."""
+    items.sort(key=lambda item: item.get_closest_marker("ends_the_stack") is not None)

@@ -1,0 +1,195 @@
+"""What goes wrong in front of people: each ends in one message, the state is whole, and the second try works.
+
+They use the registry's layer, which is quick to deploy, in a copy of the project with an embedded AWS of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workbook import emulator, settings
+from workbook import workbook as module
+from workbook.diagnostics import TerraformError
+from workbook.errors import WorkbookError
+from workbook.paths import ROOT
+from workbook.progress import ApplyProgress
+from workbook.workbook import Workbook
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Terraform's files and the container's, copied; a home with no account yet."""
+    root = tmp_path / "project"
+    for name in ("terraform", "container"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".terraform*"))
+    monkeypatch.setattr(settings, "ENVIRONMENTS", root / "terraform" / "environments")
+    monkeypatch.setenv("WORKBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("WORKBOOK_TARGET", raising=False)
+    yield root
+    emulator.stop()
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    path = project / "terraform" / "environments" / "dev" / "locals.tf"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def repositories(wb: Workbook) -> list[str]:
+    return [r["repositoryName"] for r in wb.client("ecr").describe_repositories()["repositories"]]
+
+
+def kill_emulator() -> None:
+    running = emulator.find()
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    while emulator.find() is not None:
+        time.sleep(0.05)
+
+
+def test_the_emulator_is_killed_before_an_apply(project: Path) -> None:
+    wb = Workbook("dev")
+    wb.deploy("ecr")
+    plan = wb.plan("iam")
+    kill_emulator()
+    with pytest.raises(WorkbookError, match=r"embedded AWS is a new, empty one[\s\S]*Plan again"):
+        wb.apply(plan)
+    (aside,) = wb.directory.glob("terraform.tfstate.*.aside")
+    assert len(json.loads(aside.read_text())["resources"]) > 3
+    wb.apply(wb.plan("ecr"))
+    assert repositories(wb) == ["alloy-dev-take-home-app"]
+
+
+def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killing(ApplyProgress):
+        def __call__(self, event) -> None:
+            super().__call__(event)
+            if event.get("type") == "apply_start" and emulator.find() is not None:
+                kill_emulator()
+
+    wb = Workbook("dev")
+    plan = wb.plan("ecr")
+    monkeypatch.setattr(module, "ApplyProgress", Killing)
+    began = time.monotonic()
+    with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
+        wb.apply(plan)
+    assert time.monotonic() - began < 60
+    assert "starts a fresh one" in str(caught.value)
+    monkeypatch.undo()
+    monkeypatch.setattr(settings, "ENVIRONMENTS", project / "terraform" / "environments")
+    monkeypatch.setenv("WORKBOOK_HOME", str(wb.directory.parent))
+    wb.deploy("ecr")
+    assert repositories(wb) == ["alloy-dev-take-home-app"]
+    assert wb.plan("ecr").empty
+
+
+def test_the_emulator_was_restarted_empty(project: Path) -> None:
+    wb = Workbook("dev")
+    wb.deploy("ecr")
+    emulator.stop()
+    again = Workbook("dev")
+    (aside,) = again.directory.glob("terraform.tfstate.*.aside")
+    assert "alloy-dev-take-home-app" in aside.read_text()
+    assert repositories(again) == []
+    again.deploy("ecr")
+    assert repositories(again) == ["alloy-dev-take-home-app"]
+
+
+def test_an_invalid_cidr_is_named_and_changes_nothing(project: Path) -> None:
+    wb = Workbook("dev")
+    wb.deploy("ecr")
+    state = wb.driver().state_path.read_bytes()
+    edit(project, '"10.0.0.0/16"', '"10.0.0.0/33"')
+    with pytest.raises(TerraformError) as caught:
+        wb.plan("vpc")
+    assert "10.0.0.0/33" in str(caught.value) and "vpc.tf, line" in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
+    assert wb.driver().state_path.read_bytes() == state
+    edit(project, '"10.0.0.0/33"', '"10.0.0.0/16"')
+    assert wb.plan("ecr").empty
+
+
+def test_a_syntax_error_in_locals_is_named_with_its_line(project: Path) -> None:
+    wb = Workbook("dev")
+    edit(project, 'environment  = "dev"', 'environment  = "dev')
+    with pytest.raises(WorkbookError, match=r"locals\.tf, line 3"):
+        wb.plan("ecr")
+    with pytest.raises(WorkbookError, match=r"locals\.tf, line 3"):
+        Workbook("dev")
+    edit(project, 'environment  = "dev', 'environment  = "dev"')
+    assert wb.plan("ecr").counts["add"] > 3
+
+
+def test_a_shell_full_of_real_aws_variables_reaches_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "wJalrXUtnFEMI-REAL-SECRET"
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_SESSION_TOKEN": secret,
+        "AWS_PROFILE": "production",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "TF_CLI_ARGS_plan": "-bogus",
+    }.items():
+        monkeypatch.setenv(name, value)
+    wb = Workbook("dev")
+    wb.deploy("ecr")
+    assert repositories(wb) == ["alloy-dev-take-home-app"]
+    for path in wb.directory.parent.rglob("*"):
+        if path.is_file() and not path.is_symlink() and "terraform-data" not in path.parts:
+            assert secret.encode() not in path.read_bytes(), path
+
+
+def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command line in a process of its own, on the copied project."""
+    code = (
+        "import sys; from pathlib import Path; from workbook import settings, cli; "
+        f"settings.ENVIRONMENTS = Path({str(project / 'terraform' / 'environments')!r}); sys.exit(cli.main(sys.argv[1:]))"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def test_two_notebooks_apply_at_once(project: Path) -> None:
+    emulator.start()
+    both = [command(project, "apply", "ecr") for _ in range(2)]
+    texts = [process.communicate(timeout=240)[0] for process in both]
+    # One waits for the lock and finds nothing left to do, or is told what is going on; neither leaves a trace of a failure.
+    assert any(process.returncode == 0 for process in both), texts
+    for process, text in zip(both, texts, strict=True):
+        if process.returncode:
+            assert "Another plan or apply is at work" in text or "after this plan was made" in text, text
+        assert "Traceback" not in text
+    wb = Workbook("dev")
+    assert repositories(wb) == ["alloy-dev-take-home-app"]
+    assert wb.plan("ecr").empty
+
+
+def test_an_interrupt_during_an_apply(project: Path) -> None:
+    emulator.start()
+    process = command(project, "apply", "s3")
+    log = Path(os.environ["WORKBOOK_HOME"]) / "dev-embedded" / "logs"
+    deadline = time.monotonic() + 180
+    while not any('"apply_start"' in path.read_text() for path in log.glob("*-apply.out")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    text = process.communicate(timeout=180)[0]
+    assert process.returncode == 1
+    assert "interrupted" in text and "Plan again" in text and "Traceback" not in text
+    wb = Workbook("dev")
+    wb.deploy("ecr")
+    assert wb.plan("ecr").empty

@@ -1,0 +1,59 @@
+"""Apply, nothing left to change, and nothing left at all."""
+
+from __future__ import annotations
+
+import pytest
+from workbook.layers import layers_of
+
+
+def test_every_layer_has_resources(stack) -> None:
+    counts = stack.workbook.deployed()
+    assert list(counts) == layers_of(stack.workbook.settings.directory)
+    assert all(counts.values()), counts
+
+
+def test_the_second_plan_has_no_changes(stack) -> None:
+    plan = stack.workbook.plan()
+    assert plan.empty, plan.shown().text
+
+
+def test_the_prefix_of_the_outputs_is_the_one_that_python_reads(stack) -> None:
+    outputs = stack.workbook.outputs()
+    assert outputs["resource_prefix"] == stack.workbook.settings.prefix
+    assert outputs["application_url"].startswith("http://")
+
+
+def test_a_change_outside_terraform_is_planned_back_and_healed(stack) -> None:
+    repository = f"{stack.scope.prefix}-app"
+    ecr = stack.client("ecr")
+    ecr.put_image_scanning_configuration(repositoryName=repository, imageScanningConfiguration={"scanOnPush": False})
+    plan = stack.workbook.plan("ecr")
+    (change,) = plan.changes
+    assert change.action == "update" and change.drift
+    assert "image_scanning_configuration" in change.what[0]
+    stack.workbook.apply(plan)
+    (found,) = ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+    assert found["imageScanningConfiguration"]["scanOnPush"] is True
+
+
+def test_every_resource_bears_the_name_and_the_tags(stack) -> None:
+    found = [
+        resource
+        for region in {stack.scope.region, stack.scope.replica_region}
+        for page in stack.client("resourcegroupstaggingapi", region).get_paginator("get_resources").paginate()
+        for resource in page["ResourceTagMappingList"]
+    ]
+    assert len(found) > 30
+    for resource in found:
+        tags = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+        assert tags.get("ManagedBy") == "terraform" and tags.get("Environment") == "dev", resource
+        assert tags.get("Name", stack.scope.prefix).startswith(stack.scope.prefix), resource
+
+
+@pytest.mark.ends_the_stack
+def test_destroy_leaves_nothing(stack) -> None:
+    stack.workbook.destroy()
+    assert not any(stack.workbook.deployed().values())
+    left = stack.inventory()
+    names = {name: left[name]["name"].tolist() for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")}
+    assert not any(names.values()), names
