@@ -115,7 +115,7 @@ CAUSES = {
     ),
     "expired_credentials": (
         "Credentials expired",
-        "S3 answers, and the task's credentials are no longer valid.",
+        "The task's credentials are no longer valid.",
         "ECS renews them by itself, so: is the task role still there, was its session revoked, is the clock right? A new task gets new ones.",
     ),
     "no_credentials": (

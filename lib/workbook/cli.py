@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "what is installed, which target, what is deployed")
     walk = add("walkthrough", _walkthrough, "execute every notebook and keep a page of each")
     walk.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
+    container = add("container", _container, "run the container of the deployed task definition on this machine")
+    container.add_argument("action", choices=["run"], help="run: until Ctrl-C, with its log")
+    container.add_argument(
+        "--interval", type=int, metavar="SECONDS", help="seconds between two checks of the bucket (default: as deployed)"
+    )
     add("lab", _lab, "open JupyterLab on the first notebook")
     add("clean", _clean, "remove what runs have written, when nothing is deployed")
     return parser
@@ -97,6 +102,14 @@ def _walkthrough(options: argparse.Namespace) -> int:
     from workbook.walkthrough import walkthrough
 
     return walkthrough(options.notebook or None)
+
+
+def _container(options: argparse.Namespace) -> int:
+    from workbook import container
+
+    wb = _open(options)
+    environment = {"CHECK_INTERVAL": str(options.interval)} if options.interval is not None else None
+    return container.follow(container.run(wb.inventory(), wb.target, environment=environment))
 
 
 def _lab(options: argparse.Namespace) -> int:

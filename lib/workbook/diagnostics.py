@@ -89,7 +89,10 @@ def _explain(command: str, errors: list[Diagnostic]) -> tuple[str, str]:
             "Wait for the other notebook or terminal to finish, then run this again. Nothing was changed.",
         )
     if "plan is stale" in text:
-        return "Something was applied after this plan was made, or the account is another.", "Plan again, then apply the new plan. Nothing was changed."
+        return (
+            "Something was applied after this plan was made, or the account is another.",
+            "Plan again, then apply the new plan. Nothing was changed.",
+        )
     if re.search(r"(query available provider packages|install provider|Failed to install|provider registry)", text):
         return (
             "The AWS provider cannot be had.",

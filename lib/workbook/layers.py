@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 
 from workbook.errors import WorkbookError
-from workbook.inventory.schema import LAYERS
 from workbook.settings import parse_hcl
+
+LAYERS = ("vpc", "ecr", "iam", "s3", "ecs")
+"""Names of the layers in the order in which they are deployed."""
 
 
 def layer_addresses(directory: Path, layer: str) -> list[str]:

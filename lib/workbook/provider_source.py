@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from workbook.paths import ROOT
+
 # Terraform looks for mirrors below the user's and the system's data directories by itself, not below the add-on directory.
 _ADD_ON_DIRECTORY = Path("/opt")
 
@@ -21,7 +23,8 @@ def cli_configuration(environ: Mapping[str, str], run_dir: Path) -> dict[str, st
         return {}
     if not own and (Path(environ.get("HOME", "/")) / ".terraformrc").is_file():
         return {}
-    cache = run_dir.parent / "provider-cache"
+    # The provider is some 700 MB: one cache for every home of this project.
+    cache = ROOT / ".workbook" / "provider-cache"
     cache.mkdir(parents=True, exist_ok=True)
     path = run_dir / "terraform.tfrc"
     blocks = [f'plugin_cache_dir = "{cache}"', ""]

@@ -143,7 +143,8 @@ def _attachments(inventory: Inventory) -> str:
 
 def _bucket(column: str) -> Callable[[Inventory], str]:
     return lambda inventory: "; ".join(
-        f"{value or 'no'}: {count} of {len(inventory['buckets'])} buckets" for value, count in sorted(Counter(inventory["buckets"][column]).items())
+        f"{value or 'no'}: {count} of {len(inventory['buckets'])} buckets"
+        for value, count in sorted(Counter(inventory["buckets"][column]).items())
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from workbook import emulator
 from workbook.inventory import Inventory, Scope
 from workbook.workbook import Workbook

@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from workbook import emulator
+from workbook.drills import push_image
 from workbook.emulator.patches import PATCHES
 from workbook.emulator.patches.s3_bucket_policy import Caller, decision
 from workbook.emulator.server import SETTINGS
@@ -367,6 +368,16 @@ def test_ecs_service_tasks(moto: Client, embedded: Client) -> None:
 
 
 # ── ecr ──
+
+
+def test_ecr_immutable_tag(moto: Client, embedded: Client) -> None:
+    for factory, expected in ((moto, "ImageAlreadyExistsException"), (embedded, "ImageTagAlreadyExistsException")):
+        ecr, repository = factory("ecr"), unique("immutable")
+        ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
+        assert push_image(ecr, repository, "a", "v1") == "accepted"
+        assert push_image(ecr, repository, "b", "v1") == f"refused: {expected}"
+    ecr.put_image_tag_mutability(repositoryName=repository, imageTagMutability="MUTABLE")
+    assert push_image(ecr, repository, "b", "v1") == "accepted"
 
 
 def test_ecr_pull_through_cache(moto: Client, embedded: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from workbook.layers import layers_of
 
 
@@ -55,5 +56,8 @@ def test_destroy_leaves_nothing(stack) -> None:
     stack.workbook.destroy()
     assert not any(stack.workbook.deployed().values())
     left = stack.inventory()
-    names = {name: left[name]["name"].tolist() for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")}
+    names = {
+        name: left[name]["name"].tolist()
+        for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")
+    }
     assert not any(names.values()), names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from workbook import display
 
 FRAME = pd.DataFrame(
@@ -57,7 +58,9 @@ def test_a_stack_carries_the_style_once() -> None:
 
 
 def test_what_all_names_begin_with_is_shown_as_an_ellipsis() -> None:
-    frame = pd.DataFrame({"name": ["alloy-dev-x-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"], "subnets": [["alloy-dev-x-a"], [], []]})
+    frame = pd.DataFrame(
+        {"name": ["alloy-dev-x-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"], "subnets": [["alloy-dev-x-a"], [], []]}
+    )
     shown = display.table(frame, "Names", prefix="alloy-dev-x")
     assert [line.split()[0] for line in shown.text.splitlines()[2:]] == ["…-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"]
     assert '<td class="s">…-a</td>' in shown.html

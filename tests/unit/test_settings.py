@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from workbook import settings
 from workbook.errors import WorkbookError
 from workbook.layers import configuration_digest, layer_addresses, layers_of, root_address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from workbook.errors import WorkbookError
 from workbook.target import Target, choose_target
 

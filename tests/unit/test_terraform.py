@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from workbook import terraform as driver
 from workbook.diagnostics import TerraformError
 from workbook.errors import WorkbookError

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from workbook.errors import WorkbookError
 from workbook.inventory import ecr, ecs, iam, s3, vpc
 from workbook.inventory.aws import Aws
-from workbook.inventory.schema import LAYERS, TABLES
+from workbook.inventory.schema import TABLES
 from workbook.inventory.snapshot import Inventory, Row, Scope, frame
+from workbook.layers import LAYERS
 from workbook.target import ClientFactory
 
 Rows = dict[str, list[Row]]

@@ -197,4 +197,3 @@ _ALL = [
 # fmt: on
 
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
-LAYERS = ("vpc", "ecr", "iam", "s3", "ecs")

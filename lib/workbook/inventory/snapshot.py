@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from workbook.errors import WorkbookError
-from workbook.inventory.schema import LAYERS, TABLES, Table
+from workbook.inventory.schema import TABLES, Table
+from workbook.layers import LAYERS
 
 Row = dict[str, Any]
 PROBLEM_COLUMNS = ["table", "call", "error"]

@@ -1,0 +1,48 @@
+# Every target first makes the environment (scripts/setup.sh) unless that is done. `make` lists the targets.
+ifeq ($(notdir $(CONDA_DEFAULT_ENV)),workbook)
+PREFIX := $(CONDA_PREFIX)
+else
+PREFIX := .venv
+endif
+PYTHON := $(PREFIX)/bin/python
+STAMP := $(PREFIX)/.workbook-setup
+
+.PHONY: help setup walkthrough lab test lint bench notebooks doctor clean lock
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
+
+$(STAMP): requirements.lock environment.yml pyproject.toml scripts/setup.sh
+	@bash scripts/setup.sh
+	@touch $@
+
+setup:  ## make or mend the environment
+	@bash scripts/setup.sh
+	@touch $(STAMP)
+
+walkthrough: $(STAMP)  ## deploy and show everything: executes every notebook, keeps a page of each
+	@$(PREFIX)/bin/workbook walkthrough
+
+lab: $(STAMP)  ## JupyterLab on the first notebook
+	@$(PREFIX)/bin/workbook lab
+
+test: $(STAMP)  ## lint, then unit, stack, notebook and browser tests
+	@$(PYTHON) scripts/test.py
+
+lint: $(STAMP)  ## ruff, mypy, terraform fmt, shellcheck
+	@$(PYTHON) scripts/test.py lint
+
+bench: $(STAMP)  ## the driver against bare Terraform, the inventory against calls in sequence
+	@$(PYTHON) -m bench
+
+notebooks: $(STAMP)  ## execute every notebook on an empty account and save it with its outputs
+	@$(PYTHON) -m workbook.walkthrough --save
+
+doctor: $(STAMP)  ## what is installed, which target, what is deployed
+	@$(PREFIX)/bin/workbook doctor
+
+clean:  ## remove what runs wrote, unless something is still deployed
+	@if [ -x $(PYTHON) ]; then $(PREFIX)/bin/workbook clean; else echo "Nothing is set up, so nothing was deployed from here."; fi
+
+lock:  ## resolve requirements.lock and environment.yml anew
+	@bash scripts/lock.sh

@@ -1,0 +1,10 @@
+"""Runs the container of the deployed task definition on this machine: in Docker or Podman, or as a process where there is no engine."""
+
+from __future__ import annotations
+
+from workbook.container import shown
+from workbook.container.definition import Definition
+from workbook.container.launch import follow, run
+from workbook.container.runner import Container, Health
+
+__all__ = ["Container", "Definition", "Health", "follow", "run", "shown"]

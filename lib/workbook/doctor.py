@@ -1,0 +1,298 @@
+"""What is installed, which target, what is deployed; and the removal of what runs wrote, once nothing is deployed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from workbook import emulator, terraform_release
+from workbook.errors import WorkbookError
+from workbook.layers import layer_addresses, layers_of, root_address
+from workbook.paths import ENVIRONMENTS, ROOT, emulator_dir, home
+from workbook.provider_source import find_mirror
+from workbook.settings import read_settings
+from workbook.target import choose_target
+
+State = Literal["ok", "optional", "missing"]
+_WORDS: dict[State, str] = {"ok": "ok", "optional": "-", "missing": "MISSING"}
+_DISK_NEEDED = 2 * 10**9  # bytes; the AWS provider alone takes 0.7
+# What the home keeps after a clean: programs of the set-up, not of a run.
+_KEPT = frozenset({"bin", "provider-cache"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: `optional` lacks without harm; `missing` has to be mended, and `next_step` says how."""
+
+    name: str
+    state: State
+    text: str
+    next_step: str = ""
+
+
+def doctor() -> int:
+    """Print one line for each thing the workbook needs or has.
+
+    Returns
+    -------
+    Exit code: 1 when something required is missing, else 0.
+    """
+    findings = list(examine())
+    for finding in findings:
+        print(f"{_WORDS[finding.state]:<8} {finding.name:<13} {finding.text}")
+        if finding.next_step and finding.state != "ok":
+            print(f"{'':<22} → {finding.next_step}")
+    return int(any(finding.state == "missing" for finding in findings))
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding of the report, in its order; a check that cannot be made is a finding too."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("Python", _python),
+        ("packages", _packages),
+        ("Terraform", _terraform),
+        ("AWS provider", _provider),
+        ("Graphviz", _graphviz),
+        ("browser", _browser),
+        ("git", _git),
+        ("target", _target),
+        ("embedded AWS", _embedded),
+        ("deployed", _deployed),
+        ("disk", _disk),
+    ]
+    for name, check in checks:
+        try:
+            yield from check()
+        except WorkbookError as error:
+            yield Finding(name, "missing", error.cause, error.next_step)
+
+
+def clean() -> int:
+    """Stop the embedded AWS and remove what runs wrote, unless something is still deployed.
+
+    Returns
+    -------
+    Exit code: 1 when something is deployed (nothing is removed then), else 0.
+    """
+    directory = home()
+    if not directory.is_dir():
+        print("Nothing to remove.")
+        return 0
+    deployed = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    if deployed:
+        for name, resources in deployed.items():
+            print(f"{name} is still deployed: {_counts(resources)}.")
+        print(
+            "Nothing was removed. Destroy it with `workbook destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
+        )
+        return 1
+    stopped = emulator.stop()
+    removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]
+    for entry in removed:
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    print(f"Removed {len(removed)} entries of {directory}{'; the embedded AWS was stopped' if stopped else ''}.")
+    return 0
+
+
+def resources_by_layer(run: Path, environment: Path) -> dict[str, int]:
+    """Number of resource instances in the state of a run, by layer; what belongs to none is `other`.
+
+    Parameters
+    ----------
+    run : directory of one environment on one target, as `workbook.paths.run_dir` gives it.
+    environment : directory of the environment's `.tf` files.
+    """
+    try:
+        state = json.loads((run / "terraform.tfstate").read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise WorkbookError(
+            f"The state {run / 'terraform.tfstate'} cannot be read: {error}.", "Terraform keeps the one before as terraform.tfstate.backup."
+        ) from error
+    owner = {address: layer for layer in layers_of(environment) for address in layer_addresses(environment, layer)}
+    counts = dict.fromkeys(layers_of(environment), 0)
+    for resource in state.get("resources", []):
+        if resource.get("mode") != "managed":
+            continue
+        address = ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
+        layer = owner.get(root_address(address), "other")
+        counts[layer] = counts.get(layer, 0) + len(resource.get("instances", []))
+    return counts
+
+
+def find_browser() -> Path | None:
+    """A Chromium for the browser tests: the system's, else Playwright's own."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    for cache in (
+        os.environ.get("PLAYWRIGHT_BROWSERS_PATH"),
+        Path.home() / ".cache/ms-playwright",
+        Path.home() / "Library/Caches/ms-playwright",
+    ):
+        if cache:
+            for pattern in ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*"):
+                if found_paths := sorted(Path(cache).glob(pattern)):
+                    return found_paths[-1]
+    return None
+
+
+def differences_from_lock(lock: Path) -> list[str]:
+    """Packages of the lock that this Python lacks or has in another version, such as `boto3 1.40.0 (lock: 1.44.5)`."""
+    differences = []
+    for line in lock.read_text().splitlines():
+        if not re.match(r"[A-Za-z0-9]", line):
+            continue
+        try:
+            wanted = Requirement(line.rstrip(" \\"))
+        except InvalidRequirement:
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        locked = str(wanted.specifier).removeprefix("==")
+        try:
+            version = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            version = "not installed"
+        if version != locked:
+            differences.append(f"{wanted.name} {version} (lock: {locked})")
+    return differences
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this by hand may have an older one
+        yield Finding("Python", "missing", f"{version} is too old", "Install Python 3.11 or newer, then: make setup")
+    else:
+        yield Finding("Python", "ok", f"{version} ({sys.executable})")
+
+
+def _packages() -> Iterator[Finding]:
+    different = differences_from_lock(ROOT / "requirements.lock")
+    if different:
+        more = f" and {len(different) - 3} more" if len(different) > 3 else ""
+        yield Finding("packages", "missing", f"not as in requirements.lock: {', '.join(different[:3])}{more}", "make setup")
+    else:
+        yield Finding("packages", "ok", "as in requirements.lock")
+
+
+def _terraform() -> Iterator[Finding]:
+    binary = terraform_release.installed()
+    if binary is None:
+        yield Finding("Terraform", "missing", "not on the PATH", "make setup fetches it, or install Terraform 1.10 or newer")
+    elif not binary.usable:
+        yield Finding(
+            "Terraform", "missing", f"{binary.path} is {binary.version or 'of an unknown version'}", "Install Terraform 1.10 or newer"
+        )
+    else:
+        yield Finding("Terraform", "ok", f"{binary.version} ({binary.path})")
+
+
+def _provider() -> Iterator[Finding]:
+    mirror = find_mirror(os.environ)
+    if mirror is not None:
+        yield Finding("AWS provider", "ok", f"from the mirror {mirror}")
+        return
+    caches = [path for path in (home() / "provider-cache", ROOT / ".workbook" / "provider-cache") if any(path.glob("*/hashicorp/aws"))]
+    yield Finding("AWS provider", "ok", f"cached in {caches[0]}" if caches else "Terraform fetches it from its registry on the first run")
+
+
+def _graphviz() -> Iterator[Finding]:
+    if found := shutil.which("dot"):
+        yield Finding("Graphviz", "ok", found)
+        return
+    try:
+        import pygraphviz
+    except ImportError:
+        yield Finding("Graphviz", "missing", "neither dot on the PATH nor pygraphviz", "make setup, or install graphviz")
+    else:
+        yield Finding("Graphviz", "ok", f"the one that comes with pygraphviz {pygraphviz.__version__}")
+
+
+def _browser() -> Iterator[Finding]:
+    found = find_browser()
+    if found:
+        yield Finding("browser", "ok", f"{found} (for the browser tests)")
+    else:
+        yield Finding(
+            "browser", "optional", "no Chromium: the browser tests are skipped", "Install chromium, or run: playwright install chromium"
+        )
+
+
+def _git() -> Iterator[Finding]:
+    found = shutil.which("git")
+    yield Finding("git", "ok" if found else "optional", found or "not on the PATH", "Install git to see what `make notebooks` changed")
+
+
+def _target() -> Iterator[Finding]:
+    environment = os.environ.get("WORKBOOK_ENVIRONMENT") or "dev"
+    # The address is not asked for here: a report starts nothing.
+    target = choose_target(read_settings(environment).region, lambda: "http://127.0.0.1")
+    yield Finding("target", "ok", f"{target.label}, environment {environment}")
+
+
+def _embedded() -> Iterator[Finding]:
+    running = emulator.find()
+    if running is None:
+        yield Finding("embedded AWS", "ok", "not running; it starts when it is needed")
+        return
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime((emulator_dir() / "emulator.json").stat().st_mtime))
+    yield Finding("embedded AWS", "ok", f"{running.url}, process {running.pid}, since {since}")
+
+
+def _deployed() -> Iterator[Finding]:
+    found = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    for name, resources in found.items():
+        yield Finding("deployed", "ok", f"{name}: {sum(resources.values())} resources: {_counts(resources)}")
+    if not found:
+        yield Finding("deployed", "ok", "nothing")
+
+
+def _disk() -> Iterator[Finding]:
+    existing = next(path for path in (home(), *home().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    text = f"{free / 10**9:.1f} GB free for {home()}"
+    if not os.access(existing, os.W_OK):
+        yield Finding("disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you may write to")
+    elif free < _DISK_NEEDED:
+        yield Finding("disk", "missing", text, f"Make room: {_DISK_NEEDED / 10**9:.0f} GB are needed")
+    else:
+        yield Finding("disk", "ok", text)
+
+
+def _runs() -> list[Path]:
+    return sorted(path.parent for path in home().glob("*/terraform.tfstate"))
+
+
+def _still_deployed(run: Path) -> dict[str, int]:
+    """Resources of a run that are there, by layer; those of an embedded AWS that has ended are gone with it."""
+    environments = [path for path in ENVIRONMENTS.iterdir() if run.name.startswith(f"{path.name}-")]
+    if run.name.endswith("-embedded"):
+        running = emulator.find()
+        record = run / "instance"
+        if running is None or not record.is_file() or record.read_text() != running.instance:
+            return {}
+    if not environments:
+        raise WorkbookError(
+            f"{run} holds a state of an environment that terraform/environments does not have.",
+            "Put the environment back, or destroy by hand.",
+        )
+    counts = resources_by_layer(run, max(environments, key=lambda path: len(path.name)))
+    return {layer: count for layer, count in counts.items() if count}
+
+
+def _counts(resources: dict[str, int]) -> str:
+    return ", ".join(f"{layer} {count}" for layer, count in resources.items())

@@ -1,0 +1,151 @@
+"""Lint, then every test suite in order; ends with one line that sums them up.
+
+`python scripts/test.py` runs everything, `python scripts/test.py lint unit` the parts named.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Arguments of pytest, the seconds one test may take, and the seconds of the whole."""
+
+    arguments: list[str]
+    test_seconds: int
+    seconds: int
+
+
+NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg"]
+SUITES = {
+    "unit": Suite(["tests/unit"], 180, 900),
+    "stack": Suite(["tests/stack"], 900, 2400),
+    "notebooks": Suite(["tests/notebooks", "notebooks", *NBVAL], 660, 2400),
+    "browser": Suite(["tests/browser"], 600, 1200),
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - {"lint", *SUITES}
+    if unknown:
+        print(f"There is no suite {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
+        return 2
+    counts: Counter[str] = Counter()
+    took: dict[str, float] = {}
+    for name in ["lint", *SUITES]:
+        if names and name not in names:
+            continue
+        started = time.monotonic()
+        print(f"\n━━ {name} ━━", flush=True)
+        counts += lint() if name == "lint" else run_suite(SUITES[name])
+        took[name] = time.monotonic() - started
+    print("\n" + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    if names == ["lint"]:
+        print("lint failed" if counts["failed"] else "lint is clean")
+    else:
+        print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return int(counts["failed"] > 0 or (names != ["lint"] and counts["passed"] == 0))
+
+
+def lint() -> Counter[str]:
+    """Run every linter; each that complains counts as one failure."""
+    shell = [
+        str(path.relative_to(ROOT)) for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run") for path in sorted(ROOT.glob(pattern))
+    ]
+    terraform = shutil.which("terraform") or shutil.which("terraform", path=str(ROOT / ".workbook" / "bin"))
+    commands = [
+        [str(BIN / "ruff"), "check", "--output-format=concise", "."],
+        [str(BIN / "ruff"), "format", "--check", "."],
+        [str(BIN / "mypy")],
+        [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
+        ["shellcheck", *shell],
+    ]
+    failed = 0
+    for command in commands:
+        label = " ".join([Path(command[0]).name, *command[1:]])
+        if shutil.which(command[0]) is None:
+            # Where nobody watches, a linter that is not there is not a linter that is content.
+            failed += bool(os.environ.get("CI"))
+            print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
+            continue
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        print(f"{'ok' if done.returncode == 0 else 'FAILED':<8} {label}", flush=True)
+        if done.returncode:
+            failed += 1
+            lines = (done.stdout + done.stderr).splitlines()
+            print("\n".join([*lines[:60], *([f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else [])]), flush=True)
+    return Counter(failed=failed)
+
+
+def run_suite(suite: Suite) -> Counter[str]:
+    """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKBOOK_")}
+    with tempfile.TemporaryDirectory(prefix="workbook-tests-") as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *suite.arguments,
+            "--durations=5",
+            f"--timeout={suite.test_seconds}",
+            f"--junitxml={report}",
+        ]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**kept, "WORKBOOK_TARGET": "embedded"}, stdin=subprocess.DEVNULL, process_group=0
+        )
+        try:
+            code = process.wait(suite.seconds)
+        except subprocess.TimeoutExpired:
+            print(f"The suite took more than {suite.seconds} s and was ended.", flush=True)
+            code = _end(process)
+        except KeyboardInterrupt:
+            _end(process)
+            raise
+        counts = Counter(_read(report) if report.is_file() else {})
+    if code != 0 and not counts["failed"]:
+        counts["failed"] += 1
+    if not counts["passed"] and not counts["failed"] and not counts["skipped"]:
+        print("The suite ran no test.", flush=True)
+        counts["failed"] += 1
+    return counts
+
+
+def _read(report: Path) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        totals += Counter(failed=failed, skipped=skipped, passed=max(int(suite.get("tests", 0)) - failed - skipped, 0))
+    return dict(totals)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    for number, seconds in ((signal.SIGINT, 60), (signal.SIGKILL, 10)):
+        os.killpg(process.pid, number)
+        try:
+            return process.wait(seconds) or 1
+        except subprocess.TimeoutExpired:
+            continue
+    return 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

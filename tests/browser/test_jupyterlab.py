@@ -1,0 +1,173 @@
+"""JupyterLab as `make lab` starts it: opens the VPC notebook, runs all of it, and shows tables and a picture without an error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from workbook import lab
+from workbook.paths import ROOT
+from workbook.walkthrough import account_of_its_own
+
+pytestmark = pytest.mark.browser
+
+TOKEN = "a-token-of-this-test"
+NOTEBOOK = "notebooks/01_vpc.ipynb"
+RUN_SECONDS = 420
+
+
+@dataclass(frozen=True)
+class Server:
+    port: int
+    root: Path
+    log: Path
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}{'&' if '?' in path else '?'}token={TOKEN}"
+
+    def api(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url(f"api/{path}"), timeout=10) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`make lab`'s command on a copy of the notebooks, with a configuration and an account of its own."""
+    base = tmp_path_factory.mktemp("lab")
+    for name in ("notebooks", "docs"):
+        shutil.copytree(ROOT / name, base / "project" / name)
+    settings = base / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    # All cells are in the page at once, so that a test can look at each.
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+    directories = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = base / "server.log"
+    with account_of_its_own(), log.open("wb") as output:
+        process = subprocess.Popen(
+            lab.command(port, open_browser=False, root=base / "project"),
+            cwd=base / "project",
+            env={**lab.environment(), **{name: str(base / value) for name, value in directories.items()}, "JUPYTER_TOKEN": TOKEN},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        made = Server(port, base / "project", log)
+        try:
+            _until(lambda: _answers(made), 90, log)
+            yield made
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1600, "height": 1000})
+    yield context.new_page()
+    context.close()
+
+
+def test_is_bound_to_loopback_and_asks_for_its_token(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/sessions", timeout=10)
+    assert caught.value.code == 403
+    others = {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)} - {"127.0.0.1", "127.0.1.1", "::1"}
+    for address in others:
+        with pytest.raises(OSError), socket.create_connection((address, server.port), timeout=2):
+            pass
+
+
+def test_opens_the_first_notebook_without_a_question_about_news(server: Server, page: Page, screenshots: Path) -> None:
+    page.goto(server.url(""))
+    expect(page.locator(".jp-NotebookPanel h1").first).to_be_visible(timeout=90_000)
+
+    assert "00_start" in page.url
+    page.wait_for_timeout(2_000)
+    assert page.locator(".Toastify__toast, .jp-toast").count() == 0
+    page.screenshot(path=screenshots / "lab-00_start.png")
+
+
+def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, screenshots: Path) -> None:
+    page.goto(server.url(f"lab/tree/{NOTEBOOK}"))
+    expect(page.locator(".jp-NotebookPanel h1").first).to_be_visible(timeout=90_000)
+    _until(lambda: _state(server) == "idle", 90, server.log)
+    expect(page.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3", timeout=30_000)
+
+    page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+    page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+    expect(page.locator(".jp-InputPrompt", has_text="[*]").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=RUN_SECONDS * 1000)
+    _until(lambda: _state(server) == "idle", 30, server.log)
+
+    assert (
+        page.locator(
+            ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*='stderr']"
+        ).count()
+        == 0
+    )
+    assert page.locator(".jp-OutputArea-output table").count() >= 5
+    picture = page.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").first
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+    assert box["height"] > 150
+    page.screenshot(path=screenshots / "lab-01_vpc-picture.png")
+    page.locator(".jp-OutputArea-output table").first.scroll_into_view_if_needed()
+    page.screenshot(path=screenshots / "lab-01_vpc-table.png")
+
+    # JupyterLab also saves by itself while the cells run: what counts is the file with the last of them.
+    page.keyboard.press("Control+s")
+    _until(lambda: all(cell.execution_count for cell in _code_cells(server)), 30, server.log)
+    assert [output for cell in _code_cells(server) for output in cell.outputs if output.output_type == "error"] == []
+
+
+def _code_cells(server: Server) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(server.root / NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+
+
+def _state(server: Server) -> str:
+    sessions = [session for session in server.api("sessions") if session["path"].endswith("01_vpc.ipynb")]
+    return str(sessions[0]["kernel"]["execution_state"]) if sessions else "none"
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return "version" in server.api("")
+    except OSError:
+        return False
+
+
+def _until(condition: Any, seconds: float, log: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"Nothing happened within {seconds} s. The server said:\n{log.read_text()[-3000:]}")
+        time.sleep(0.5)

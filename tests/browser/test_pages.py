@@ -1,0 +1,144 @@
+"""The exported pages in a browser that has no network: complete, readable, and quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+
+from workbook import notebook, pages
+from workbook.paths import NOTEBOOKS
+
+pytestmark = pytest.mark.browser
+
+NAMES = [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of the notebooks as they are saved."""
+    made = pages.Book(tmp_path_factory.mktemp("pages"), NAMES, "alloy-dev-take-home")
+    nodes = {name: notebook.read(NOTEBOOKS / f"{name}.ipynb") for name in NAMES}
+    made.titles.update({name: notebook.title(node, name) for name, node in nodes.items()})
+    for name, node in nodes.items():
+        made.add(NOTEBOOKS / f"{name}.ipynb", node, 1.0)
+    return made.directory
+
+
+class Opened:
+    """A page, and what it asked for or complained about."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.route("**/*", self._only_files)
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _only_files(self, route: Route) -> None:
+        if route.request.url.startswith(("file:", "data:")):
+            route.continue_()
+        else:
+            self.asked.append(route.request.url)
+            route.abort()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture(params=["light", "dark"])
+def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Opened]:
+    context = chromium.new_context(color_scheme=request.param, viewport={"width": 1440, "height": 900}, offline=True)
+    yield Opened(context.new_page())
+    context.close()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "index"])
+def test_page_is_complete_without_a_network(book: Path, opened: Opened, screenshots: Path, name: str) -> None:
+    page = opened.page
+    page.goto((book / f"{name}.html").as_uri())
+    scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    page.screenshot(path=screenshots / f"page-{name}-{scheme}.png", full_page=True)
+
+    assert opened.asked == []
+    assert opened.complaints == []
+    assert page.locator("h1").count() >= 1
+    pictures = page.eval_on_selector_all("img", "all => all.map(i => [i.complete && i.naturalWidth > 0, i.alt.trim() !== ''])")
+    assert all(loaded and described for loaded, described in pictures)
+    # Wide tables and pictures scroll by themselves; the page does not.
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_can_be_read(book: Path, opened: Opened, name: str) -> None:
+    """Prose, code and tables have the contrast that WCAG 2 asks for (4.5 to 1), in both colour schemes."""
+    page = opened.page
+    page.goto((book / f"{name}.html").as_uri())
+
+    assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [390, 1920])
+@pytest.mark.parametrize("name", NAMES)
+def test_page_fits_a_telephone_and_a_big_screen(book: Path, chromium: Browser, name: str, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page.goto((book / f"{name}.html").as_uri())
+
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+def test_pages_lead_to_each_other(book: Path, opened: Opened) -> None:
+    page = opened.page
+    page.goto((book / "index.html").as_uri())
+    page.locator(".cover a").first.click()
+    seen = [Path(page.url).stem]
+    while page.locator("a[rel=next]").count():
+        page.locator("a[rel=next]").click()
+        seen.append(Path(page.url).stem)
+
+    assert seen == NAMES
+    page.locator("header a").click()
+    assert page.url.endswith("/index.html")
+
+
+def test_answers_are_folded_until_asked_for(book: Path, opened: Opened) -> None:
+    page = opened.page
+    page.goto((book / "01_vpc.html").as_uri())
+    answers = page.locator("main .prose details")
+
+    assert answers.count() > 0
+    first = answers.first
+    hidden = first.locator(":scope > :not(summary)").first
+    assert not hidden.is_visible()
+    first.locator("summary").click()
+    assert hidden.is_visible()
+    assert len(hidden.inner_text()) > 20
+
+
+# Text elements whose colour is too close to the ground below them: [text, ratio]. Text on pictures is not looked at.
+CONTRAST = """
+() => {
+  const parse = c => { const n = c.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n };
+  const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3]));
+  const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b };
+  const ground = e => { const chain = []; for (; e; e = e.parentElement) chain.push(parse(getComputedStyle(e).backgroundColor));
+    return chain.reverse().reduce((below, top) => over(top, below), [255, 255, 255]) };
+  const low = [];
+  for (const e of document.querySelectorAll('main *, nav *, header *')) {
+    const text = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join(' ').trim();
+    if (!text || e.closest('svg') || !e.checkVisibility()) continue;
+    const style = getComputedStyle(e), below = ground(e), colour = over([...parse(style.color).slice(0, 3), parse(style.color)[3]], below);
+    let opacity = 1; for (let p = e; p; p = p.parentElement) opacity *= Number(getComputedStyle(p).opacity);
+    const shown = over([...colour, opacity], below), [a, b] = [light(shown), light(below)].sort((x, y) => y - x);
+    const ratio = (a + .05) / (b + .05), big = parseFloat(style.fontSize) >= 24;
+    if (ratio < (big ? 3 : 4.5)) low.push([text.slice(0, 60), Math.round(ratio * 100) / 100]);
+  }
+  return low;
+}
+"""

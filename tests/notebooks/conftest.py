@@ -1,0 +1,21 @@
+"""Every notebook runs, in order, against one empty embedded AWS of its own, down to the teardown."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from workbook.walkthrough import account_of_its_own
+
+_STACK = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The kernels that nbval starts inherit this process's environment.
+    stack = config.stash[_STACK] = ExitStack()
+    stack.enter_context(account_of_its_own())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_STACK].close()
