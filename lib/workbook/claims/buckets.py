@@ -1,0 +1,30 @@
+"""Which bucket is for what: data, logs, replica. Told from what the buckets do, not from their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbook.claims.engine import Look
+from workbook.claims.policies import allowed
+
+LOG_WRITERS = {
+    "Service: logging.s3.amazonaws.com": "S3 access logs",
+    "Service: logdelivery.elasticloadbalancing.amazonaws.com": "load balancer logs",
+}
+
+
+def log_buckets(look: Look) -> set[str]:
+    """Names of the buckets that take the logs of AWS's log services."""
+    return {s.bucket for s in allowed(look["bucket_policy_statements"]) if any(principal in LOG_WRITERS for principal in s.principals)}
+
+
+def replicas(look: Look) -> set[str]:
+    """Names of the buckets that others are replicated to, or that stand in the replica's region for it."""
+    destinations = {rule.destination for rule in look["bucket_replication_rules"]}
+    return {bucket.name for bucket in look["buckets"] if bucket.name in destinations or bucket.region == look.scope.replica_region}
+
+
+def data_buckets(look: Look) -> list[Any]:
+    """The buckets with the application's data: the ones that are neither for logs nor replicas."""
+    others = log_buckets(look) | replicas(look)
+    return [bucket for bucket in look["buckets"] if bucket.name not in others]

@@ -1,0 +1,190 @@
+"""What a claim is, and how it is judged.
+
+A claim is a sentence of the take-home with a small function that looks at the inventory and yields one `Seen` for each resource
+it looked at. The verdict follows from what it yields, and from nothing else: nothing looked at is a FAIL, and so is anything
+that is neither as claimed nor a deviation the claim gives a reason for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from types import SimpleNamespace
+from typing import Any
+
+from workbook.emulator.limits import LIMITS
+from workbook.errors import WorkbookError
+from workbook.inventory import LAYERS, Inventory, Scope
+
+LIMITS_BY_ID = {limit.id: limit for limit in LIMITS}
+GROUPS = (*LAYERS, "general")
+SEVERITIES = ("critical", "high", "medium", "low")
+
+
+class Verdict(StrEnum):
+    """What became of a claim. EXCEPTION: true but for deviations that are named with their reasons."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    EXCEPTION = "EXCEPTION"
+    NOT_TESTABLE = "NOT TESTABLE HERE"
+    NOT_APPLICABLE = "N-A"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One line of evidence.
+
+    Attributes
+    ----------
+    resource : the resource's name.
+    seen : what was seen of it.
+    ok : whether it is as claimed.
+    reason : why a deviation is accepted, or why the claim does not apply to this resource; else empty.
+    applies : False where the claim does not apply to this resource.
+    """
+
+    resource: str
+    seen: str
+    ok: bool
+    reason: str = ""
+    applies: bool = True
+
+
+def seen(resource: str, what: str, ok: Any) -> Seen:
+    """Evidence that is as claimed, or is not. What AWS did not tell (None) is not."""
+    return Seen(resource, what, bool(ok) if ok is not None else False)
+
+
+def accepted(resource: str, what: str, reason: str) -> Seen:
+    """A deviation with a reason."""
+    return Seen(resource, what, False, reason)
+
+
+def not_applicable(resource: str, what: str, reason: str) -> Seen:
+    """A resource that the claim does not speak about."""
+    return Seen(resource, what, True, reason, applies=False)
+
+
+class Look:
+    """The inventory as a claim sees it: rows with attributes, and a note of which tables were looked at."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.scope: Scope = inventory.scope
+        self.looked_at: set[str] = set()
+        self._inventory = inventory
+        self._rows: dict[str, list[Any]] = {}
+
+    def __getitem__(self, table: str) -> list[Any]:
+        """The rows of a table. Raises WorkbookError when its layer was not read."""
+        self.looked_at.add(table)
+        if table not in self._rows:
+            self._rows[table] = [SimpleNamespace(**row) for row in self._inventory.records(table)]
+        return self._rows[table]
+
+    def named(self, table: str, key: str = "name") -> dict[str, Any]:
+        """The rows of a table by name."""
+        return {getattr(row, key): row for row in self[table]}
+
+
+Judge = Callable[[Look], Iterator[Seen]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about the environment that can be shown or refuted.
+
+    Attributes
+    ----------
+    id : such as S3-TLS.
+    layer : vpc, ecr, iam, s3, ecs, or general.
+    severity : critical, high, medium or low: what it would mean if it were false.
+    says : the sentence.
+    look : yields the evidence.
+    limit : id in `emulator.limits.LIMITS` of what an emulator does not do; only where the claim is about an effect.
+    visible_on_aws : whether a real account shows the effect in the inventory, or only the check the limit names.
+    """
+
+    id: str
+    layer: str
+    severity: str
+    says: str
+    look: Judge
+    limit: str = ""
+    visible_on_aws: bool = False
+
+
+CLAIMS: dict[str, Claim] = {}
+
+
+def claims_of(layer: str) -> Callable[..., Callable[[Judge], Judge]]:
+    """The decorator for the claims of a layer: `@claim(id, severity, says, limit="", visible_on_aws=False)`."""
+
+    def claim(id: str, severity: str, says: str, limit: str = "", visible_on_aws: bool = False) -> Callable[[Judge], Judge]:
+        def register(look: Judge) -> Judge:
+            if id in CLAIMS or severity not in SEVERITIES or layer not in GROUPS or (limit and limit not in LIMITS_BY_ID):
+                raise ValueError(f"{id}: defined twice, or with an unknown severity, layer or limit")
+            CLAIMS[id] = Claim(id, layer, severity, says, look, limit, visible_on_aws)
+            return look
+
+        return register
+
+    return claim
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim and what became of it: `reason` says why the verdict is not plainly PASS, `tables` which tables it looked at."""
+
+    claim: Claim
+    verdict: Verdict
+    reason: str
+    evidence: tuple[Seen, ...]
+    tables: tuple[str, ...] = ()
+
+    @property
+    def against(self) -> list[Seen]:
+        """The evidence that speaks against the claim and has no reason."""
+        return [line for line in self.evidence if not line.ok and not line.reason]
+
+
+def judge_one(claim: Claim, look: Look, problems: Iterable[dict[str, Any]], target: str) -> Result:
+    """One claim on one inventory. `target` is the kind of target that was read: embedded, endpoint or aws."""
+    look.looked_at = set()
+    failed: Exception | None = None
+    try:
+        evidence = tuple(claim.look(look))
+    except WorkbookError as error:  # The layer of a table it looks at was not read.
+        evidence = (Seen("inventory", str(error), False),)
+    except (AttributeError, TypeError, ValueError) as error:  # A cell that AWS did not tell is None.
+        evidence, failed = (), error
+    unread = tuple(
+        Seen(problem["table"], f"could not be read: {problem['call']}: {problem['error']}", False)
+        for problem in problems
+        if problem["table"] in look.looked_at
+    )
+    if failed is not None and not unread:
+        raise failed
+    verdict, reason = _verdict(claim, evidence + unread, target)
+    return Result(claim, verdict, reason, evidence + unread, tuple(sorted(look.looked_at)))
+
+
+def _verdict(claim: Claim, evidence: tuple[Seen, ...], target: str) -> tuple[Verdict, str]:
+    if not evidence:
+        return Verdict.FAIL, "Nothing to look at."
+    against = [line for line in evidence if not line.ok and not line.reason]
+    if against:
+        return Verdict.FAIL, "; ".join(f"{line.resource}: {line.seen}" for line in against)
+    if not any(line.applies for line in evidence):
+        return Verdict.NOT_APPLICABLE, _reasons(evidence)
+    if claim.limit and not (target == "aws" and claim.visible_on_aws):
+        limit = LIMITS_BY_ID[claim.limit]
+        what = f"{limit.what} " if target == "embedded" else ""
+        return Verdict.NOT_TESTABLE, f"{what}Would show it: {limit.shown_by}"
+    deviations = [line for line in evidence if not line.ok]
+    return (Verdict.EXCEPTION, _reasons(deviations)) if deviations else (Verdict.PASS, "")
+
+
+def _reasons(lines: Iterable[Seen]) -> str:
+    return " ".join(dict.fromkeys(line.reason for line in lines))
