@@ -1,0 +1,12 @@
+"""Install the policy simulator, as the set-up does: `python -m workbook.access`."""
+
+import sys
+
+from workbook.access.engine import installed
+from workbook.errors import WorkbookError
+
+if __name__ == "__main__":
+    try:
+        installed()
+    except WorkbookError as error:
+        sys.exit(f"setup: {error}")
