@@ -13,6 +13,7 @@ import pandas as pd
 
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
+from workbook.layers import LAYERS
 
 HOURS_A_MONTH = 730
 
@@ -53,13 +54,36 @@ PRICES = (
     Price("ecs", "Fargate GB of memory", 0.004445, lambda inventory: _running(inventory, "memory", 1024)),
 )
 
-ON_TOP = {
-    "vpc": "0.045 for each GB through NAT, 0.01 for each GB through an interface endpoint, 0.50 for each GB of flow logs. The S3 gateway endpoint is free.",
+_ON_TOP = {
     "ecr": "0.10 a month for each GB of images; basic scanning is free.",
     "iam": "nothing: IAM is free.",
     "s3": "0.023 a month for each GB in Standard, the replica the same again, and 0.02 for each GB that crosses regions.",
     "ecs": "0.008 for each load balancer capacity unit and hour, 0.50 for each GB of container logs.",
 }
+
+
+def on_top(layer: str, inventory: Inventory) -> str:
+    """What is paid by use, in US dollars, as a sentence. Of a network, what it has: a first version has neither NAT nor flow logs.
+
+    Raises
+    ------
+    WorkbookError : no such layer.
+    """
+    _check(layer)
+    if layer != "vpc":
+        return _ON_TOP[layer]
+    types = set(inventory["endpoints"]["type"])
+    charges = [
+        (len(inventory["nat_gateways"]) > 0, "0.045 for each GB through NAT"),
+        ("Interface" in types, "0.01 for each GB through an interface endpoint"),
+        (len(inventory["flow_logs"]) > 0, "0.50 for each GB of flow logs"),
+        (
+            bool(inventory["subnets"]["public_ip_on_launch"].fillna(False).any()),
+            "0.005 an hour for each public address handed out on launch",
+        ),
+    ]
+    said = ", ".join(text for there, text in charges if there) or "nothing"
+    return f"{said}. The S3 gateway endpoint is free." if "Gateway" in types else f"{said}."
 
 
 def monthly(layer: str, inventory: Inventory) -> pd.DataFrame:
@@ -69,11 +93,15 @@ def monthly(layer: str, inventory: Inventory) -> pd.DataFrame:
     ------
     WorkbookError : no such layer.
     """
-    if layer not in ON_TOP:
-        raise WorkbookError(f"There are no prices for {layer!r}.", f"Layers: {', '.join(ON_TOP)}.")
+    _check(layer)
     counted = [(price, price.count(inventory)) for price in PRICES if price.layer == layer]
     totals = [(price, n, price.hourly * n * HOURS_A_MONTH) for price, n in counted if n]
     rows = [(price.what, f"{n:g}", f"{price.hourly:g}", f"{total:.2f}") for price, n, total in totals]
     if rows:
         rows.append(("together", "", "", f"{sum(total for _, _, total in totals):.2f}"))
     return pd.DataFrame(rows, columns=["what", "how many", "USD an hour, each", "USD a month"])
+
+
+def _check(layer: str) -> None:
+    if layer not in LAYERS:
+        raise WorkbookError(f"There are no prices for {layer!r}.", f"Layers: {', '.join(LAYERS)}.")

@@ -16,11 +16,15 @@ from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
 NOT_THERE = "not deployed"
+NONE = "none"
+
+# What no deployed layer is without. Where it is there, an improvement that is not seen is lacking, not merely undeployed.
+_CORE = {"vpc": "vpcs", "ecr": "repositories", "iam": "roles", "s3": "buckets", "ecs": "clusters"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One improvement: `seen` says what the inventory shows of it, or `not deployed`."""
+    """One improvement: `seen` says what the inventory shows of it; empty where there is nothing to show."""
 
     layer: str
     aspect: str
@@ -30,7 +34,7 @@ class Step:
 
 
 def compare(layer: str, inventory: Inventory) -> pd.DataFrame:
-    """aspect, first version, improved version, seen live: one row an improvement.
+    """aspect, first version, improved version, seen live (`none`, or `not deployed` of the whole layer): one row an improvement.
 
     Raises
     ------
@@ -39,7 +43,8 @@ def compare(layer: str, inventory: Inventory) -> pd.DataFrame:
     steps = [step for step in STEPS if step.layer == layer]
     if not steps:
         raise WorkbookError(f"There is no comparison for {layer!r}.", f"Layers: {', '.join(sorted({s.layer for s in STEPS}))}.")
-    rows = [(s.aspect, s.first, s.improved, s.seen(inventory) or NOT_THERE) for s in steps]
+    lacking = NONE if len(inventory[_CORE[layer]]) else NOT_THERE
+    rows = [(s.aspect, s.first, s.improved, s.seen(inventory) or lacking) for s in steps]
     return pd.DataFrame(rows, columns=["aspect", "first version", "improved version", "seen live"])
 
 
@@ -60,8 +65,12 @@ def _nat(inventory: Inventory) -> str:
 
 def _route_tables(inventory: Inventory) -> str:
     routes = inventory["routes"]
-    used = routes[routes["subnets"].map(bool) & ~routes["main"].astype(bool)]
-    return f"{used['route_table'].nunique()}, one for {len(set(map(tuple, used['subnets'])))} groups of subnets" if len(used) else ""
+    used = routes[routes["subnets"].map(bool).astype(bool)]
+    own, main = used[~used["main"].astype(bool)], used[used["main"].astype(bool)]
+    parts = [f"{own['route_table'].nunique()}, one for {len(set(map(tuple, own['subnets'])))} groups of subnets"] if len(own) else []
+    if len(main):
+        parts.append(f"the VPC's main one for {_count(len(set(main['subnets'].explode())), 'subnet')}")
+    return "; ".join(parts)
 
 
 def _endpoints(inventory: Inventory) -> str:
@@ -71,8 +80,12 @@ def _endpoints(inventory: Inventory) -> str:
 
 def _acls(inventory: Inventory) -> str:
     entries = inventory["nacl_entries"]
-    own = entries[~entries["is_default"].astype(bool) & (entries["rule_number"] < 32767)]
-    return ", ".join(f"{name}: {len(group)} entries" for name, group in own.groupby("network_acl"))
+    entries = entries[entries["rule_number"] < 32767]
+    default = entries["is_default"].astype(bool)
+    parts = [f"{name}: {len(group)} entries" for name, group in entries[~default].groupby("network_acl")]
+    in_use = entries[default & entries["subnets"].map(bool).astype(bool)]
+    parts += [f"the default one: {e.direction} {e.action} {e.ports}, {e.cidr}" for e in _rows(in_use)]
+    return ", ".join(parts)
 
 
 def _open_ingress(inventory: Inventory) -> str:
@@ -108,7 +121,7 @@ def _repository_policy(inventory: Inventory) -> str:
 
 def _roles(inventory: Inventory) -> str:
     services = sorted({_last(p).split(".")[0] for trusted in inventory["roles"]["trusted"] for p in trusted})
-    return f"{len(inventory['roles'])} roles, trusted by {', '.join(services)}" if services else ""
+    return f"{_count(len(inventory['roles']), 'role')}, trusted by {', '.join(services)}" if services else ""
 
 
 def _profiles(inventory: Inventory) -> str:
@@ -117,9 +130,8 @@ def _profiles(inventory: Inventory) -> str:
 
 def _boundaries(inventory: Inventory) -> str:
     roles = inventory["roles"]
-    return (
-        f"{(roles['boundary'] != '').sum()} of {len(roles)} roles: {', '.join(sorted(set(roles['boundary']) - {''}))}" if len(roles) else ""
-    )
+    boundaries = sorted(set(roles["boundary"]) - {""})
+    return f"{(roles['boundary'] != '').sum()} of {len(roles)} roles: {', '.join(boundaries)}" if boundaries else ""
 
 
 def _wildcards(inventory: Inventory) -> str:
@@ -133,12 +145,16 @@ def _wildcards(inventory: Inventory) -> str:
 
 def _conditions(inventory: Inventory) -> str:
     trust = inventory["role_trust_statements"]
-    return f"{trust['conditions'].map(bool).sum()} of {len(trust)} trust statements have a condition" if len(trust) else ""
+    if not len(trust):
+        return ""
+    return f"{trust['conditions'].map(bool).sum()} of {_count(len(trust), 'trust statement')} {'has' if len(trust) == 1 else 'have'} a condition"
 
 
 def _attachments(inventory: Inventory) -> str:
     counts = inventory["policies"]["managed_by"].value_counts()
-    return ", ".join(f"{counts[who]} managed by {whom}" for who, whom in (("customer", "us"), ("aws", "AWS")) if who in counts)
+    parts = [f"{counts[who]} managed by {whom}" for who, whom in (("customer", "us"), ("aws", "AWS")) if who in counts]
+    inline = sum(map(len, inventory["roles"]["inline_policies"]))
+    return ", ".join([*parts, *([f"{inline} inline"] if inline else [])])
 
 
 def _bucket(column: str) -> Callable[[Inventory], str]:
@@ -216,6 +232,10 @@ def _scaling(inventory: Inventory) -> str:
 def _rows(frame: pd.DataFrame) -> list[Any]:
     """Rows as tuples with names; Any, since the columns are what the schema says."""
     return list(frame.itertuples(index=False))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _last(principal: str) -> str:

@@ -1,0 +1,147 @@
+"""The first version beside the improved one: deployed on the same account, lacking what it is said to lack, gone without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from workbook.inventory import Inventory
+from workbook.workbook import Workbook
+
+pytestmark = pytest.mark.stack
+
+
+class Beside:
+    """The baseline, deployed; what was seen of dev before it came, and of both while it stood."""
+
+    def __init__(self, stack: Any) -> None:
+        self.dev_before: Inventory = stack.inventory()
+        self.workbook = Workbook("baseline")
+        self.workbook.deploy()
+        self.inventory = self.workbook.inventory(fresh=True)
+
+
+@pytest.fixture(scope="module")
+def baseline(stack: Any) -> Iterator[Beside]:
+    # Whatever fails, even half-way through an apply, the other tests find an account with dev alone.
+    workbook = Workbook("baseline")
+    try:
+        yield Beside(stack)
+    finally:
+        if any(workbook.deployed().values()):
+            workbook.destroy()
+
+
+def only(inventory: Inventory, table: str) -> dict[str, Any]:
+    (row,) = inventory.records(table)
+    return row
+
+
+def seen_live(baseline: Beside, layer: str) -> str:
+    """The comparison of a layer, as it is shown."""
+    return baseline.workbook.versions(layer).text
+
+
+def test_the_first_version_is_network_registry_and_identity(baseline: Beside) -> None:
+    assert baseline.workbook.layers == ["vpc", "ecr", "iam"]
+    counts = baseline.workbook.deployed()
+    assert list(counts) == baseline.workbook.layers and all(counts.values()), counts
+    assert baseline.inventory.problems.to_dict("records") == []
+    assert baseline.workbook.outputs()["resource_prefix"] == baseline.workbook.settings.prefix
+
+
+def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
+    plan = baseline.workbook.plan()
+    assert plan.empty, plan.shown().text
+
+
+def test_dev_is_what_it_was(stack: Any, baseline: Beside) -> None:
+    now = stack.inventory()
+    assert {name: now.records(name) for name in now} == {name: baseline.dev_before.records(name) for name in now}
+    assert only(now, "vpcs")["cidr"] != only(baseline.inventory, "vpcs")["cidr"]
+
+
+def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
+    prefix = baseline.workbook.settings.prefix
+    named = {
+        table: [row["name"] for row in baseline.inventory.records(table)]
+        for table in ("vpcs", "subnets", "internet_gateways", "repositories", "roles", "instance_profiles")
+    }
+    assert all(len(names) == 1 and names[0].startswith(f"{prefix}-") for names in named.values()), named
+    for table in ("vpcs", "roles"):
+        tags = only(baseline.inventory, table)["tags"]
+        assert (tags["Environment"], tags["ManagedBy"]) == ("baseline", "terraform")
+
+
+# ── what it lacks ──
+
+
+def test_the_network_is_one_open_subnet_in_one_zone(baseline: Beside) -> None:
+    inventory = baseline.inventory
+    subnet = only(inventory, "subnets")
+    assert (subnet["az"], subnet["tier"], subnet["public_ip_on_launch"]) == ("us-east-1a", "public", True)
+    assert all(route["main"] for route in inventory.records("routes"))
+    for absent in ("nat_gateways", "endpoints", "flow_logs"):
+        assert inventory.records(absent) == []
+    entries = [entry for entry in inventory.records("nacl_entries") if entry["rule_number"] < 32767]
+    assert {(e["is_default"], e["direction"], e["action"], e["ports"], e["cidr"]) for e in entries} == {
+        (True, direction, "allow", "all", "0.0.0.0/0") for direction in ("ingress", "egress")
+    }
+    rules = [rule for rule in inventory.records("security_group_rules") if rule["security_group"] != "default"]
+    assert {(rule["direction"], rule["ports"], rule["peer"]) for rule in rules} == {
+        ("ingress", "8080", "0.0.0.0/0"),
+        ("egress", "all", "0.0.0.0/0"),
+    }
+
+
+def test_the_repository_has_defaults_only(baseline: Beside) -> None:
+    repository = only(baseline.inventory, "repositories")
+    assert repository["tag_mutability"] == "MUTABLE" and repository["scan_on_push"] is False
+    assert (repository["lifecycle_rules"], repository["policy_statements"]) == (0, 0)
+
+
+def test_the_role_is_broad_shared_and_unbounded(baseline: Beside) -> None:
+    role = only(baseline.inventory, "roles")
+    assert role["boundary"] == "" and role["trust_conditions"] == []
+    assert role["trusted"] == ["Service: ec2.amazonaws.com", "Service: ecs-tasks.amazonaws.com"]
+    assert role["instance_profiles"] == [only(baseline.inventory, "instance_profiles")["name"]]
+    (own,) = [s for s in baseline.inventory.records("iam_statements") if s["kind"] == "inline"]
+    assert (own["effect"], own["actions"], own["resources"]) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
+
+
+# ── what the workbook says of it ──
+
+
+def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
+    rows = {line.split("  ")[1]: line for layer in ("vpc", "ecr", "iam") for line in seen_live(baseline, layer).splitlines()[2:]}
+    shown = {
+        "Availability": "us-east-1a",
+        "Subnets": "1 public",
+        "Way out": "none",
+        "Route tables": "the VPC's main one for 1 subnet",
+        "Way to AWS services": "none",
+        "Traffic record": "none",
+        "Cleaning up": "none",
+        "Tags": "MUTABLE",
+        "Vulnerabilities": "no scan",
+        "Access": "none",
+        "Roles": "1 role, trusted by ec2, ecs-tasks",
+        "Policies": "1 managed by AWS, 1 inline",
+        "Ceiling": "none",
+    }
+    assert {aspect: rows[aspect].endswith(f"  {seen}") for aspect, seen in shown.items()} == dict.fromkeys(shown, True), rows
+
+
+def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) -> None:
+    assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
+
+
+def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:
+    baseline.workbook.destroy()
+    assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
+    left = baseline.workbook.inventory(fresh=True)
+    assert {name: left.records(name) for name in left if left.records(name)} == {}
+    assert "not deployed" in seen_live(baseline, "vpc") and "none" not in seen_live(baseline, "ecr")
+    assert [row["name"] for row in stack.inventory().records("vpcs")] == [f"{stack.scope.prefix}-vpc"]
