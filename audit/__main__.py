@@ -1,0 +1,85 @@
+"""A second opinion on dev, as it stands on the embedded AWS: checkov, parliament, and where they and the claims differ.
+
+Deploys what is not deployed, since live policies are looked at. Fails on a finding without a waiver in audit/waivers.toml and on a
+waiver without a finding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from audit import environment
+from audit.agreement import compare, read_pairs
+from audit.policies import documents
+from audit.reconcile import read_waivers, reconcile
+from audit.report import report
+from audit.scans import Scan, scan_hcl, scan_plan, scan_policies
+from workbook.claims import Results, judge
+from workbook.display import note
+from workbook.errors import WorkbookError
+from workbook.paths import ROOT
+from workbook.plan import Plan
+from workbook.progress import Progress
+from workbook.workbook import Workbook, open_workbook
+
+HERE = ROOT / "audit"
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="python -m audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    # Waivers speak of this environment on this target.
+    os.environ["WORKBOOK_TARGET"] = "embedded"
+    started = time.monotonic()
+    try:
+        waivers, pairs = read_waivers(HERE / "waivers.toml"), read_pairs(HERE / "agreement.toml")
+        scans, claims = look(open_workbook("dev"))
+        reconciled = reconcile([finding for scan in scans for finding in scan.findings], waivers)
+        plan = next(scan for scan in scans if scan.view == "plan")
+        lines = list(report(scans, reconciled, compare(pairs, plan, reconciled, claims)))
+    except WorkbookError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nThe audit was interrupted; it has no verdict.", file=sys.stderr)
+        return 130
+    print("\n".join(lines))
+    verdict = "Nothing is unexplained." if reconciled.clean else "The audit fails."
+    print(f"\n{verdict} {time.monotonic() - started:.0f} s.")
+    return 0 if reconciled.clean else 1
+
+
+def look(wb: Workbook) -> tuple[list[Scan], Results]:
+    """All three scans, and the claims, of one state of the live account."""
+    python = environment.python()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        hcl = pool.submit(scan_hcl, python, wb.settings.directory)
+        plan = _settled_plan(wb)
+        told = wb.directory / "plans" / "audit.json"
+        told.write_text(json.dumps(wb.driver().show(plan.path)))
+        inventory = wb.inventory(fresh=True)
+        progress = Progress("checkov and parliament")
+        scans = [hcl.result(), scan_plan(python, told), scan_policies(python, documents(inventory))]
+        progress.finish(note("Read by checkov and parliament.\n"))
+    return scans, judge(inventory, target=wb.target.kind)
+
+
+def _settled_plan(wb: Workbook) -> Plan:
+    """A plan with nothing to do: in it every value is known, and the live account is what the code says."""
+    plan = wb.plan()
+    if not plan.empty:
+        wb.apply(plan)
+        plan = wb.plan()
+    if not plan.empty:
+        raise WorkbookError(
+            "The stack does not come to rest: a plan right after an apply wants changes.", "Run `workbook plan` to see which."
+        )
+    return plan
+
+
+if __name__ == "__main__":
+    sys.exit(main())
