@@ -7,7 +7,7 @@ endif
 PYTHON := $(PREFIX)/bin/python
 STAMP := $(PREFIX)/.workbook-setup
 
-.PHONY: help setup walkthrough lab test lint bench notebooks doctor clean lock
+.PHONY: help setup walkthrough lab test lint audit bench notebooks doctor clean lock
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -31,6 +31,9 @@ test: $(STAMP)  ## lint, then unit, stack, notebook and browser tests
 
 lint: $(STAMP)  ## ruff, mypy, terraform fmt, shellcheck
 	@$(PYTHON) scripts/test.py lint
+
+audit: $(STAMP)  ## a second opinion: checkov on HCL and plan, parliament on every policy, against the claims
+	@$(PYTHON) -m audit
 
 bench: $(STAMP)  ## the driver against bare Terraform, the inventory against calls in sequence
 	@$(PYTHON) -m bench

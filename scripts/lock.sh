@@ -6,6 +6,8 @@ uv=.workbook/bin/uv
 [ -x "$uv" ] || uv=uv
 "$uv" pip compile pyproject.toml --quiet --upgrade --extra test --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+"$uv" pip compile audit/requirements.in --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file audit/requirements.lock
 python3 - <<'PY'
 import pathlib
 import re

@@ -78,3 +78,5 @@ else
 fi
 
 "$python" -m workbook.terraform_release || true
+# The policy simulator of the access proofs: a minute now rather than in front of somebody.
+"$python" -m workbook.access || true

@@ -1,19 +1,22 @@
-"""Lint, then every test suite in order; ends with one line that sums them up.
+"""Lint, then every test suite, two at a time; ends with one line that sums them up.
 
 `python scripts/test.py` runs everything, `python scripts/test.py lint unit` the parts named.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,7 @@ class Suite:
     seconds: int
 
 
+RUNNING: list[subprocess.Popen[str]] = []
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg"]
 SUITES = {
     "unit": Suite(["tests/unit"], 180, 900),
@@ -39,6 +43,10 @@ SUITES = {
 }
 
 
+# Two at a time, one for each processor: the suites have accounts and homes of their own, and spend much of their time waiting.
+LANES = (("stack", "browser"), ("unit", "notebooks"))
+
+
 def main(names: list[str]) -> int:
     unknown = set(names) - {"lint", *SUITES}
     if unknown:
@@ -46,13 +54,25 @@ def main(names: list[str]) -> int:
         return 2
     counts: Counter[str] = Counter()
     took: dict[str, float] = {}
-    for name in ["lint", *SUITES]:
-        if names and name not in names:
-            continue
+
+    def run(name: str) -> None:
         started = time.monotonic()
-        print(f"\n━━ {name} ━━", flush=True)
-        counts += lint() if name == "lint" else run_suite(SUITES[name])
+        print(f"━━ {name} ━━", flush=True)
+        found = lint() if name == "lint" else run_suite(name, SUITES[name])
         took[name] = time.monotonic() - started
+        print(f"━━ {name}: {', '.join(f'{n} {what}' for what, n in found.items()) or 'clean'}, {took[name]:.0f} s ━━", flush=True)
+        counts.update(found)
+
+    def lane(suites: tuple[str, ...]) -> None:
+        for name in suites:
+            if not names or name in names:
+                run(name)
+
+    if not names or "lint" in names:
+        run("lint")
+    with ThreadPoolExecutor(len(LANES)) as pool:
+        for done in [pool.submit(lane, suites) for suites in LANES]:
+            done.result()
     print("\n" + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
     if names == ["lint"]:
         print("lint failed" if counts["failed"] else "lint is clean")
@@ -91,9 +111,9 @@ def lint() -> Counter[str]:
     return Counter(failed=failed)
 
 
-def run_suite(suite: Suite) -> Counter[str]:
+def run_suite(name: str, suite: Suite) -> Counter[str]:
     """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKBOOK_")}
+    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
     with tempfile.TemporaryDirectory(prefix="workbook-tests-") as scratch:
         report = Path(scratch) / "report.xml"
         command = [
@@ -106,16 +126,25 @@ def run_suite(suite: Suite) -> Counter[str]:
             f"--junitxml={report}",
         ]
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**kept, "WORKBOOK_TARGET": "embedded"}, stdin=subprocess.DEVNULL, process_group=0
+            command,
+            cwd=ROOT,
+            env={**kept, "WORKBOOK_TARGET": "embedded"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            text=True,
+            errors="replace",
         )
-        try:
-            code = process.wait(suite.seconds)
-        except subprocess.TimeoutExpired:
-            print(f"The suite took more than {suite.seconds} s and was ended.", flush=True)
-            code = _end(process)
-        except KeyboardInterrupt:
-            _end(process)
-            raise
+        RUNNING.append(process)
+        over = threading.Timer(suite.seconds, _end, (process,))
+        over.daemon = True
+        over.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"{name:<9} {line}", end="", flush=True)
+        code = process.wait()
+        over.cancel()
         counts = Counter(_read(report) if report.is_file() else {})
     if code != 0 and not counts["failed"]:
         counts["failed"] += 1
@@ -134,9 +163,12 @@ def _read(report: Path) -> dict[str, int]:
     return dict(totals)
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
+def _end(process: subprocess.Popen[str]) -> int:
+    if process.poll() is None:
+        print("A suite took too long, or was interrupted, and is ended.", flush=True)
     for number, seconds in ((signal.SIGINT, 60), (signal.SIGKILL, 10)):
-        os.killpg(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
         try:
             return process.wait(seconds) or 1
         except subprocess.TimeoutExpired:
@@ -148,4 +180,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
+        for running in RUNNING:
+            _end(running)
         sys.exit(130)

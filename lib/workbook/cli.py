@@ -40,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
     add("destroy", _destroy, "destroy everything that the state holds")
     add("tables", _tables, "show the live resources of a layer").add_argument("layer")
+    claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
+    claims.add_argument("--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)")
+    claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
     diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
     diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
     diagram.add_argument("-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)")
@@ -83,6 +86,16 @@ def _destroy(options: argparse.Namespace) -> None:
 
 def _tables(options: argparse.Namespace) -> None:
     print(_open(options).tables(options.layer).text)
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from workbook.claims import judge
+
+    wb = _open(options)
+    results = judge(wb.inventory(), options.layer, wb.target.kind)
+    forms = {"table": lambda: results.shown().text, "json": results.to_json, "junit": results.to_junit, "html": results.to_html}
+    print(forms[options.format]())
+    return int(bool(results.failed))
 
 
 def _diagram(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ State = Literal["ok", "optional", "missing"]
 _WORDS: dict[State, str] = {"ok": "ok", "optional": "-", "missing": "MISSING"}
 _DISK_NEEDED = 2 * 10**9  # bytes; the AWS provider alone takes 0.7
 # What the home keeps after a clean: programs of the set-up, not of a run.
-_KEPT = frozenset({"bin", "provider-cache"})
+_KEPT = frozenset({"bin", "provider-cache", "simulator", "audit-env"})
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class ApplyProgress:
             self.done += kind == "apply_complete"
         elif kind == "refresh_complete" and not self.total:
             self.done += 1
-        self.progress.say(self._line())
+        self.progress.say("waiting for an apply that was left to itself" if kind == "waiting" else self._line())
 
     def _line(self) -> str:
         count = f"{self.done} of {self.total} done" if self.total else f"{self.done} read"

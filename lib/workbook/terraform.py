@@ -91,6 +91,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         self.on_event = on_event
         self.alive = alive
         self.target_environ = dict(environ)
+        self._background = run_dir / "background-apply"
         for name in ("plans", "logs"):
             (run_dir / name).mkdir(parents=True, exist_ok=True)
         os.chmod(run_dir, 0o700)
@@ -107,6 +108,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
     def prepare(self) -> None:
         """`terraform init`, when the configuration, the modules, Terraform itself or the mirror changed since the last one."""
+        self._wait_for_background()
         stamp = self.run_dir / "terraform-data" / "initialised"
         with lock(self.run_dir / "init.lock", timeout=TIMEOUT["init"]):
             wanted = self._fingerprint()
@@ -220,12 +222,16 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             process = subprocess.Popen(
                 argv, cwd=self.working_dir, env=self.environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
-        began = time.monotonic()
+        began, left_running = time.monotonic(), False
         try:
             self._follow(process, out_path, cmd, on_line or (lambda line: None))
             return process.returncode, out_path.read_text(errors="replace"), err_path.read_text(errors="replace")
+        except _LeftRunning:
+            left_running = True
+            raise
         finally:
-            _end_group(process)
+            if not left_running:
+                _end_group(process)
             with (self.run_dir / "logs" / "commands.jsonl").open("a") as record:
                 print(json.dumps({"command": cmd, "seconds": round(time.monotonic() - began, 3), "code": process.returncode}), file=record)
             self._forget_old_logs()
@@ -255,11 +261,31 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(_POLL_SECONDS)
             except KeyboardInterrupt:
+                if cmd == "apply":
+                    self._background.write_text(str(process.pid))
+                    raise _LeftRunning(
+                        "You no longer watch this apply; it goes on by itself and writes its state.",
+                        f"Run this again: it waits for the end, and plans what is left. To end it at once: kill -INT {process.pid} "
+                        "(what it is creating at that moment may then be missing in the state).",
+                    ) from None
                 _stop(process)
+                raise WorkbookError(f"terraform {cmd} was interrupted. Nothing was changed.", "Run this again.") from None
+
+    def _wait_for_background(self) -> None:
+        """Wait for an apply that somebody stopped watching: Terraform cannot be stopped in the middle without losing what it creates."""
+        if not self._background.is_file():
+            return
+        pid = int(self._background.read_text())
+        deadline = time.monotonic() + TIMEOUT["apply"]
+        while _is_terraform(pid):
+            if time.monotonic() > deadline:
                 raise WorkbookError(
-                    f"terraform {cmd} was interrupted, and wrote its state before it ended.",
-                    "Plan again to see what is left, then apply.",
-                ) from None
+                    f"An apply that was left to itself (process {pid}) does not end.", f"Look at it, or end it: kill -INT {pid}"
+                )
+            if self.on_event is not None:
+                self.on_event({"type": "waiting"})
+            time.sleep(_ALIVE_SECONDS / 2)
+        self._background.unlink(missing_ok=True)
 
     def _tick(self, process: subprocess.Popen[bytes]) -> None:
         if self.on_event is not None:
@@ -319,6 +345,17 @@ def _lines(stream: Any) -> Iterator[str | None]:
         if rest.endswith("\n"):
             yield rest.rstrip("\n")
             rest = ""
+
+
+class _LeftRunning(WorkbookError):
+    """Nobody watches the command any more; its process goes on."""
+
+
+def _is_terraform(pid: int) -> bool:
+    """Whether the process is there and is a Terraform, not another that got its number."""
+    shown = subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "state=,command="], capture_output=True, text=True, timeout=10)
+    state, _, command = shown.stdout.strip().partition(" ")
+    return bool(command) and not state.startswith("Z") and "terraform" in command
 
 
 def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> None:

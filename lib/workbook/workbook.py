@@ -12,8 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import drawing, emulator
-from workbook.cost import ON_TOP, monthly
+from workbook import access, compliance, drawing, emulator, reach
+from workbook.access import Decision
+from workbook.access import matrix as access_matrix
+from workbook.claims import Results, judge
+from workbook.cost import monthly, on_top
 from workbook.display import Shown, fold, note, pairs, stack, table
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory, Scope, read_inventory
@@ -22,6 +25,7 @@ from workbook.layers import configuration_digest, layer_addresses, layers_of, ro
 from workbook.paths import home, run_dir
 from workbook.plan import Plan
 from workbook.progress import ApplyProgress, Progress
+from workbook.reach import Reach
 from workbook.settings import read_settings
 from workbook.target import Target, choose_target
 from workbook.terraform import Applied, Terraform
@@ -193,10 +197,45 @@ class Workbook:
         """First version of a layer against the improved one, as the live account shows it."""
         return self._table(compare(layer, self.inventory()), "First version and improved version")
 
+    def claims(self, *layers: str) -> Results:
+        """What the take-home says of the layers (or of everything), judged on the live account.
+
+        Claims that look at a layer which is not deployed yet are set aside: they are neither true nor false.
+        """
+        inventory = self.inventory()
+        first = {table.layer: name for name, table in reversed(TABLES.items())}
+        absent = [layer for layer, name in first.items() if not len(inventory[name])]
+        return judge(inventory, layers or None, self.target.kind).without_layers(absent)
+
+    def reach(self, source: str, target: str, port: int, protocol: str = "tcp", **subnets: str) -> Reach:
+        """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.reach.reach`."""
+        return reach.reach(self.inventory(), source, target, port, protocol, **subnets)
+
+    def reach_matrix(self) -> Shown:
+        """Who reaches whom, on which port."""
+        return reach.shown(reach.matrix(self.inventory()), self.settings.prefix)
+
+    def can(self, principal: str, action: str, resource: str = "*", **circumstances: Any) -> Decision:
+        """Whether a principal may do something, and which statement decides; `circumstances` are those of `workbook.access.can`."""
+        return access.can(self.inventory(), principal, action, resource, **circumstances)
+
+    def access_matrix(self) -> Shown:
+        """Who may do what: every question of the author, with his answer and the decision."""
+        return access_matrix.shown(access_matrix.matrix(self.inventory()), self.settings.prefix)
+
+    def compliance(self, framework: str | None = None) -> Shown:
+        """Which controls the claims support, on the live account: evidence for an auditor, not a certificate.
+
+        Parameters
+        ----------
+        framework : such as CIS AWS or SOC 2; without it all.
+        """
+        return compliance.shown(judge(self.inventory(), None, self.target.kind), framework)
+
     def cost(self, layer: str) -> Shown:
         """What a layer costs a month while nobody uses it, and what comes on top."""
-        top = note(f"On top: {ON_TOP[layer]}")
-        standing = monthly(layer, self.inventory())
+        inventory = self.inventory()
+        top, standing = note(f"On top: {on_top(layer, inventory)}"), monthly(layer, inventory)
         return stack(table(standing, "Cost of standing there, list prices of us-east-1, 2025"), top) if len(standing) else top
 
     def limits(self) -> Shown:
@@ -210,10 +249,11 @@ class Workbook:
 
     def banner(self) -> Shown:
         """Where this workbook works, for the top of a page."""
+        region, replica = self.settings.region, self.settings.replica_region
         rows = [
             ("Environment", self.environment),
             ("Target", self.target.label),
-            ("Region", f"{self.settings.region}, replica in {self.settings.replica_region}"),
+            ("Region", region if replica == region else f"{region}, replica in {replica}"),
             ("Names start with", self.settings.prefix),
         ]
         return pairs("This workbook works on", rows)
