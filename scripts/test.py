@@ -177,6 +177,8 @@ def _end(process: subprocess.Popen[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A shell starts its background jobs with SIGINT ignored; every process of the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

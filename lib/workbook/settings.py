@@ -46,7 +46,7 @@ def read_settings(environment: str) -> Settings:
         known = sorted(p.parent.name for p in ENVIRONMENTS.glob("*/locals.tf"))
         raise WorkbookError(
             f"There is no environment {environment!r}.",
-            f"WORKBOOK_ENVIRONMENT may be one of: {', '.join(known)}. A new one is a copy of a directory in terraform/environments.",
+            f"WORKBOOK_ENVIRONMENT may be one of: {', '.join(known)}. A new one is a copy of terraform/environments/dev.",
         )
     values: dict[str, object] = {}
     for block in parse_hcl(path).get("locals", []):

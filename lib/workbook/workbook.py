@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -364,6 +365,10 @@ def _set_aside(directory: Path) -> Path | None:
     for stamp in (directory / "deployed").glob("*"):
         stamp.unlink()
     if not state.is_file():
+        return None
+    text = state.read_text().strip()
+    if not text or not json.loads(text).get("resources"):
+        state.unlink()  # It describes nothing.
         return None
     aside = directory / f"terraform.tfstate.{time.strftime('%Y%m%dT%H%M%S')}.aside"
     state.rename(aside)

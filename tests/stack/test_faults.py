@@ -79,15 +79,13 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
 
     wb = Workbook("dev")
     plan = wb.plan("ecr")
-    monkeypatch.setattr(module, "ApplyProgress", Killing)
-    began = time.monotonic()
-    with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
-        wb.apply(plan)
+    with monkeypatch.context() as during:
+        during.setattr(module, "ApplyProgress", Killing)
+        began = time.monotonic()
+        with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
+            wb.apply(plan)
     assert time.monotonic() - began < 60
     assert "starts a fresh one" in str(caught.value)
-    monkeypatch.undo()
-    monkeypatch.setattr(settings, "ENVIRONMENTS", project / "terraform" / "environments")
-    monkeypatch.setenv("WORKBOOK_HOME", str(wb.directory.parent))
     wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
     assert wb.plan("ecr").empty

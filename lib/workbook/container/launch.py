@@ -67,7 +67,8 @@ def run(
 def follow(container: Container, show: Callable[[str], None] = print) -> int:
     """For a terminal: print the address, then every line of the log, until Ctrl-C, SIGTERM or its own end; gives its exit code."""
     show(f"{container.url}  (Ctrl-C ends it)")
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell starts its background jobs with it ignored.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     seen = 0
     try:
         while container.running:
@@ -78,7 +79,8 @@ def follow(container: Container, show: Callable[[str], None] = print) -> int:
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         code = container.stop()
     for line in container.logs()[seen:]:
         show(json.dumps(line))

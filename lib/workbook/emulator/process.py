@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -15,12 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbook import paths
 from workbook.errors import WorkbookError
+from workbook.locking import lock
 
 HEALTH_PATH = "/_embedded/instance"
 HOST = "127.0.0.1"
@@ -66,7 +65,7 @@ def start(timeout: float = 30.0) -> Emulator:
         raise WorkbookError(
             f"The embedded AWS cannot write to {directory}: {error.strerror}.", "Point WORKBOOK_HOME at a directory you may write to."
         ) from error
-    with _lock(directory / "start.lock", timeout):
+    with lock(directory / "start.lock", timeout):
         found = find()
         if found:
             return found
@@ -172,24 +171,6 @@ def _end_unresponsive() -> bool:
             os.kill(emulator.pid, signal.SIGKILL)
     _forget(emulator.instance)
     return ours
-
-
-@contextlib.contextmanager
-def _lock(path: Path, timeout: float) -> Iterator[None]:
-    deadline = time.monotonic() + timeout
-    with path.open("a") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise WorkbookError(
-                        f"Another process has been starting the embedded AWS for {timeout:.0f} s.",
-                        f"Wait for it, or look at {paths.emulator_dir() / 'emulator.log'}.",
-                    ) from None
-                time.sleep(0.05)
-        yield  # Closing the file gives the lock back, also when this process dies.
 
 
 def _forced_port() -> int:
