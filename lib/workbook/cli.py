@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
     claims.add_argument("--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)")
     claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
+    frameworks = add("compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap")
+    frameworks.add_argument("--framework", help="such as 'CIS AWS' or 'SOC 2' (default: all)")
+    frameworks.add_argument("--format", choices=["table", "html"], default="table")
     diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
     diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
     diagram.add_argument("-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)")
@@ -96,6 +99,15 @@ def _claims(options: argparse.Namespace) -> int:
     forms = {"table": lambda: results.shown().text, "json": results.to_json, "junit": results.to_junit, "html": results.to_html}
     print(forms[options.format]())
     return int(bool(results.failed))
+
+
+def _compliance(options: argparse.Namespace) -> None:
+    from workbook import compliance
+    from workbook.claims import judge
+
+    wb = _open(options)
+    results = judge(wb.inventory(), None, wb.target.kind)
+    print(compliance.to_html(results) if options.format == "html" else compliance.shown(results, options.framework).text)
 
 
 def _diagram(options: argparse.Namespace) -> None:
