@@ -133,8 +133,9 @@ def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, scre
     )
     assert page.locator(".jp-OutputArea-output table").count() >= 5
     picture = page.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").first
-    picture.scroll_into_view_if_needed()
-    expect(picture).to_be_visible()
+    # Scrolled to by the page itself: what is far below may not be laid out before it is near.
+    picture.evaluate("element => element.scrollIntoView({block: 'center'})")
+    expect(picture).to_be_visible(timeout=60_000)
     box = picture.bounding_box()
     assert box is not None
     assert box["width"] > 300
