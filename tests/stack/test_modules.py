@@ -25,19 +25,31 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No target answers at this address: a test that leaves its mocks fails."""
+    """No target answers at this address: a test that leaves its mocks fails.
+
+    The provider is fetched and its checksum compared once, not for each module.
+    """
+    directory = tmp_path_factory.mktemp("terraform")
     target = Target("embedded", "us-east-1", "http://127.0.0.1:9").environ()
-    return {**target, **cli_configuration(target, tmp_path_factory.mktemp("terraform"))}
+    shutil.copy(ROOT / "terraform" / "modules" / "iam-policy" / "versions.tf", directory)
+    done = terraform(directory, {**target, **cli_configuration(target, directory)}, "init", "-input=false")
+    assert done.returncode == 0, done.stderr
+    (package,) = directory.glob(".terraform/providers/*/hashicorp/aws/*/*")
+    configuration = directory / "overrides.tfrc"
+    configuration.write_text(
+        f'provider_installation {{\n  dev_overrides {{\n    "hashicorp/aws" = "{package.resolve()}"\n  }}\n  direct {{}}\n}}\n'
+    )
+    return {**target, "TF_CLI_CONFIG_FILE": str(configuration)}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES)), ids=lambda path: path.name)
 def test_module(module: Path, environ: dict[str, str], tmp_path: Path) -> None:
     if tuple(map(int, re.findall(r"\d+", terraform(ROOT, environ, "version").stdout)[:2])) < (1, 7):
         pytest.skip("terraform test with mocked providers needs Terraform 1.7")
-    # A copy: init writes a lock file beside the module, and a module may call a sibling.
+    # A copy: `get` writes beside the module, and a module may call a sibling.
     shutil.copytree(ROOT / "terraform" / "modules", tmp_path / "modules", ignore=shutil.ignore_patterns(".terraform*"))
     directory = tmp_path / "modules" / module.name
-    done = terraform(directory, environ, "init", "-backend=false", "-input=false")
+    done = terraform(directory, environ, "get")
     assert done.returncode == 0, done.stderr
     done = terraform(directory, environ, "test")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -119,6 +119,7 @@ def test_a_claim_turns_and_names_the_resource(claim: str) -> None:
 
 
 MORE = {
+    "the whole log bucket is more than a prefix": ("S3-LOG-WRITERS", "put", "bucket_policy_statements", {"sid": "AccessLogDelivery"}, {"resources": [f"arn:aws:s3:::{MUTATIONS.LOGS}/*"]}),
     "half the internet is the internet": ("VPC-SG-WORLD", "put", "security_group_rules", {"security_group": "alloy-dev-take-home-endpoint-sg"}, {"peer": "0.0.0.0/1", "peer_type": "cidr"}),
     "so is that of IPv6": ("VPC-SG-ADMIN-PORTS", "add", "security_group_rules", {"direction": "ingress"}, {"peer": "::/0", "peer_type": "cidr", "protocol": "all", "from_port": None, "to_port": None}),
     "a deny that comes too late": ("VPC-NACL-PRIVATE-IN", "put", "nacl_entries", {"rule_number": 190}, {"rule_number": 250}),

@@ -98,7 +98,9 @@ class Results:
         """One line: how many claims came to which verdict."""
         counted = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if count)
         waiting = f"; {len(self.waiting)} wait for layers that are not deployed yet" if self.waiting else ""
-        return f"{len(self.results)} claims on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
+        return (
+            f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
+        )
 
     def only(self, verdict: str) -> Results:
         """The results of one verdict, such as FAIL."""

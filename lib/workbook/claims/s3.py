@@ -161,13 +161,18 @@ def access_logs(look: Look) -> Iterator[Seen]:
 @claim(
     "S3-LOG-WRITERS",
     "high",
-    "Only AWS's log services write to the log bucket: S3 for the data bucket, and the load balancer under a path of this account.",
+    "Only AWS's log services write to the log bucket: S3 for the data bucket below its prefix, the load balancer below this account's path.",
 )
 def log_writers(look: Look) -> Iterator[Seen]:
-    sources = {bucket.bucket_arn: bucket for bucket in look["buckets"] if bucket.logging_bucket}
+    sources = [bucket for bucket in look["buckets"] if bucket.logging_bucket]
     for s in allowed(look["bucket_policy_statements"]):
         who = LOG_WRITERS.get(", ".join(s.principals), ", ".join(s.principals))
-        from_source = any(condition == f"aws:SourceArn ArnLike {arn}" for condition in s.conditions for arn in sources)
+        from_source = any(
+            f"aws:SourceArn ArnLike {bucket.bucket_arn}" in s.conditions
+            and bucket.logging_prefix
+            and all(resource.endswith(f":::{s.bucket}/{bucket.logging_prefix}*") for resource in s.resources)
+            for bucket in sources
+        )
         from_account = all("/AWSLogs/" in resource and not resource.endswith("/AWSLogs/*") for resource in s.resources)
         fine = s.actions == ["s3:PutObject"] and (
             (who == "S3 access logs" and from_source) or (who == "load balancer logs" and from_account)

@@ -112,11 +112,36 @@ module "data_bucket" {
 
 # ── logs ──
 
-# The load balancer's logs. The service principal is the form that AWS documents for every region; the older one, an Allow for the
-# account of Elastic Load Balancing in the region (127311923021 in us-east-1), is legacy. The path is the condition: the
-# service puts the id of the load balancer's account in it, so another account's load balancer cannot write here. The module's flag
-# for this would open the whole bucket.
+# Each log service writes below its own prefix only. The load balancer's principal is the form that AWS documents for every region;
+# the older one, an Allow for the account of Elastic Load Balancing in the region (127311923021 in us-east-1), is legacy. Its path is
+# its condition: the service puts the id of the load balancer's account in it, so another account's load balancer cannot write here.
+# S3's service writes for anyone who asks: its conditions name the bucket and the account. The community module's flags for both
+# would open the whole bucket.
 data "aws_iam_policy_document" "log_bucket" {
+  statement {
+    sid       = "AccessLogDelivery"
+    effect    = "Allow"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.log_bucket_arn}/${local.s3_log_prefix}*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logging.s3.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.data_bucket_arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+
   statement {
     sid       = "LoadBalancerLogDelivery"
     effect    = "Allow"
@@ -151,12 +176,9 @@ module "log_bucket" {
   ignore_public_acls       = true
   restrict_public_buckets  = true
 
-  attach_deny_insecure_transport_policy      = true
-  attach_access_log_delivery_policy          = true
-  access_log_delivery_policy_source_buckets  = [local.data_bucket_arn]
-  access_log_delivery_policy_source_accounts = [local.account_id]
-  attach_policy                              = true
-  policy                                     = data.aws_iam_policy_document.log_bucket.json
+  attach_deny_insecure_transport_policy = true
+  attach_policy                         = true
+  policy                                = data.aws_iam_policy_document.log_bucket.json
 
   lifecycle_rule = [
     {

@@ -1,11 +1,9 @@
 # A private bucket: encrypted, versioned, without ACLs or public access, with the policy, lifecycle, logging and replication it is given.
 
-data "aws_caller_identity" "current" {}
-
 data "aws_partition" "current" {}
 
 locals {
-  attach_policy = var.attach_policy || var.attach_deny_insecure_transport_policy || var.attach_access_log_delivery_policy
+  attach_policy = var.attach_policy || var.attach_deny_insecure_transport_policy
 
   # Known before the bucket exists: policies are then readable in the plan.
   bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"

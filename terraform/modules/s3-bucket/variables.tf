@@ -179,29 +179,6 @@ variable "attach_deny_insecure_transport_policy" {
   default     = false
 }
 
-variable "attach_access_log_delivery_policy" {
-  description = "Whether S3 may deliver server access logs here, from the buckets named."
-  type        = bool
-  default     = false
-}
-
-variable "access_log_delivery_policy_source_buckets" {
-  description = "ARNs of the buckets whose access logs may be delivered here."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for arn in var.access_log_delivery_policy_source_buckets : can(regex("^arn:[^:]+:s3:::[a-z0-9.-]+$", arn))])
-    error_message = "access_log_delivery_policy_source_buckets lists bucket ARNs, such as arn:aws:s3:::name; no wildcards."
-  }
-}
-
-variable "access_log_delivery_policy_source_accounts" {
-  description = "Accounts of those buckets. Empty: this account."
-  type        = list(string)
-  default     = []
-}
-
 variable "attach_policy" {
   description = "Whether `policy` is attached. A flag of its own, since the policy may be unknown until apply."
   type        = bool

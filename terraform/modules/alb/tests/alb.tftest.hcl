@@ -87,42 +87,23 @@ run "old_tls" {
   expect_failures = [var.listeners]
 }
 
-run "listener_that_does_nothing" {
+# One run for variables that do not depend on each other: each must be refused.
+run "inputs_that_are_refused" {
   command = plan
 
   variables {
-    listeners = { http = { port = 80, protocol = "HTTP" } }
-  }
+    name      = "alloy-production-a-rather-long-project-alb"
+    subnets   = ["subnet-a"]                                # one zone
+    listeners = { http = { port = 80, protocol = "HTTP" } } # does nothing
 
-  expect_failures = [var.listeners]
-}
-
-run "one_zone" {
-  command = plan
-
-  variables {
-    subnets = ["subnet-a"]
-  }
-
-  expect_failures = [var.subnets]
-}
-
-run "name_too_long" {
-  command = plan
-
-  variables {
-    name = "alloy-production-a-rather-long-project-alb"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "health_check_slower_than_its_interval" {
-  command = plan
-
-  variables {
+    # Slower than its interval.
     target_groups = { app = { name = "alloy-test-8080", port = 8080, health_check = { path = "/health", interval = 5, timeout = 5 } } }
   }
 
-  expect_failures = [var.target_groups]
+  expect_failures = [
+    var.name,
+    var.subnets,
+    var.listeners,
+    var.target_groups,
+  ]
 }

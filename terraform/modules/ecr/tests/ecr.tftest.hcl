@@ -46,42 +46,21 @@ run "readers_pull_and_do_nothing_else" {
   }
 }
 
-run "anyone_is_no_reader" {
+# One run for variables that do not depend on each other: each must be refused.
+run "inputs_that_are_refused" {
   command = plan
 
   variables {
+    repository_name             = "Alloy" # upper case
+    repository_encryption_type  = "aws:kms"
+    repository_lifecycle_policy = "keep 10" # no JSON
     repository_read_access_arns = ["*"]
   }
 
-  expect_failures = [var.repository_read_access_arns]
-}
-
-run "unknown_encryption" {
-  command = plan
-
-  variables {
-    repository_encryption_type = "aws:kms"
-  }
-
-  expect_failures = [var.repository_encryption_type]
-}
-
-run "upper_case_name" {
-  command = plan
-
-  variables {
-    repository_name = "Alloy"
-  }
-
-  expect_failures = [var.repository_name]
-}
-
-run "lifecycle_that_is_no_json" {
-  command = plan
-
-  variables {
-    repository_lifecycle_policy = "keep 10"
-  }
-
-  expect_failures = [var.repository_lifecycle_policy]
+  expect_failures = [
+    var.repository_name,
+    var.repository_encryption_type,
+    var.repository_lifecycle_policy,
+    var.repository_read_access_arns,
+  ]
 }

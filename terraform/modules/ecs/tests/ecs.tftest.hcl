@@ -55,10 +55,11 @@ run "safe_by_default" {
   }
 }
 
-run "memory_that_fargate_does_not_have" {
+run "memory_that_fargate_does_not_have_and_role_to_be_made_here" {
   command = plan
 
   variables {
+    create_task_exec_iam_role = true
     services = {
       web = {
         cpu                    = 256
@@ -72,7 +73,7 @@ run "memory_that_fargate_does_not_have" {
     }
   }
 
-  expect_failures = [var.services]
+  expect_failures = [var.services, var.create_task_exec_iam_role]
 }
 
 run "exec_on_a_read_only_root" {
@@ -177,14 +178,4 @@ run "fewer_tasks_than_the_minimum" {
   }
 
   expect_failures = [var.services]
-}
-
-run "role_to_be_made_here" {
-  command = plan
-
-  variables {
-    create_task_exec_iam_role = true
-  }
-
-  expect_failures = [var.create_task_exec_iam_role]
 }

@@ -75,16 +75,6 @@ run "no_role" {
   }
 }
 
-run "nobody_trusted" {
-  command = plan
-
-  variables {
-    trusted_role_services = []
-  }
-
-  expect_failures = [var.trusted_role_services]
-}
-
 run "not_a_service" {
   command = plan
 
@@ -95,22 +85,19 @@ run "not_a_service" {
   expect_failures = [var.trusted_role_services]
 }
 
-run "service_with_mfa" {
+# One run for variables that do not depend on each other: each must be refused.
+run "inputs_that_are_refused" {
   command = plan
 
   variables {
-    role_requires_mfa = true
+    trusted_role_services = []
+    role_requires_mfa     = true # a service has no second factor
+    role_name             = "a-role-name-that-goes-on-and-on-until-iam-no-longer-takes-it-any-more"
   }
 
-  expect_failures = [var.role_requires_mfa]
-}
-
-run "name_too_long" {
-  command = plan
-
-  variables {
-    role_name = "a-role-name-that-goes-on-and-on-until-iam-no-longer-takes-it-any-more"
-  }
-
-  expect_failures = [var.role_name]
+  expect_failures = [
+    var.trusted_role_services,
+    var.role_requires_mfa,
+    var.role_name,
+  ]
 }

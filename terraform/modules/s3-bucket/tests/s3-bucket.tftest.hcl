@@ -68,34 +68,6 @@ run "without_tls_nothing" {
   }
 }
 
-run "log_delivery_names_account_by_itself" {
-  command = plan
-
-  variables {
-    attach_access_log_delivery_policy         = true
-    access_log_delivery_policy_source_buckets = ["arn:aws:s3:::alloy-test-source"]
-  }
-
-  assert {
-    condition = anytrue([
-      for condition in data.aws_iam_policy_document.access_log_delivery[0].statement[0].condition :
-      condition.variable == "aws:SourceAccount" && contains(condition.values, "123456789012")
-    ])
-    error_message = "Log delivery is held to this account where no other is named."
-  }
-}
-
-run "log_delivery_from_anywhere" {
-  command = plan
-
-  variables {
-    attach_access_log_delivery_policy         = true
-    access_log_delivery_policy_source_buckets = ["*"]
-  }
-
-  expect_failures = [var.access_log_delivery_policy_source_buckets]
-}
-
 run "name_with_a_dot" {
   command = plan
 

@@ -46,32 +46,19 @@ run "no_rule_unless_given" {
   }
 }
 
-run "invalid_cidr" {
+# One run for variables that do not depend on each other: each must be refused.
+run "inputs_that_are_refused" {
   command = plan
 
   variables {
+    name                     = "sg-test" # AWS keeps the prefix sg- for ids
     ingress_with_cidr_blocks = [{ from_port = 80, to_port = 80, cidr_blocks = "0.0.0.0/0,203.0.113.300/24", description = "Typo" }]
+    egress_with_cidr_blocks  = [{ from_port = 443, to_port = 80, cidr_blocks = "0.0.0.0/0", description = "Swapped" }]
   }
 
-  expect_failures = [var.ingress_with_cidr_blocks]
-}
-
-run "ports_the_wrong_way_round" {
-  command = plan
-
-  variables {
-    egress_with_cidr_blocks = [{ from_port = 443, to_port = 80, cidr_blocks = "0.0.0.0/0", description = "Swapped" }]
-  }
-
-  expect_failures = [var.egress_with_cidr_blocks]
-}
-
-run "name_that_aws_refuses" {
-  command = plan
-
-  variables {
-    name = "sg-test"
-  }
-
-  expect_failures = [var.name]
+  expect_failures = [
+    var.name,
+    var.ingress_with_cidr_blocks,
+    var.egress_with_cidr_blocks,
+  ]
 }

@@ -20,7 +20,7 @@ variables {
   one_nat_gateway_per_az = false
 }
 
-run "single_nat_gateway" {
+run "single_nat_gateway_and_locked_defaults" {
   command = plan
 
   assert {
@@ -46,6 +46,16 @@ run "single_nat_gateway" {
   assert {
     condition     = alltrue([for subnet in concat(aws_subnet.public, aws_subnet.private) : coalesce(subnet.map_public_ip_on_launch, false) == false])
     error_message = "No subnet hands out public addresses by itself."
+  }
+
+  assert {
+    condition     = length(aws_default_security_group.this) == 1 && length(aws_default_network_acl.this) == 1 && length(aws_default_route_table.default) == 1
+    error_message = "The VPC's default security group, network ACL and route table are taken over."
+  }
+
+  assert {
+    condition     = length(aws_default_network_acl.this[0].ingress) == 0 && length(aws_default_network_acl.this[0].egress) == 0 && length(aws_default_route_table.default[0].route) == 0
+    error_message = "The default network ACL has no rule and the main route table no route."
   }
 }
 
@@ -83,20 +93,6 @@ run "without_nat_gateway" {
   assert {
     condition     = length(aws_nat_gateway.this) == 0 && length(aws_route.private_nat_gateway) == 0
     error_message = "Without a NAT gateway private subnets have no way out."
-  }
-}
-
-run "defaults_are_locked" {
-  command = plan
-
-  assert {
-    condition     = length(aws_default_security_group.this) == 1 && length(aws_default_network_acl.this) == 1 && length(aws_default_route_table.default) == 1
-    error_message = "The VPC's default security group, network ACL and route table are taken over."
-  }
-
-  assert {
-    condition     = length(aws_default_network_acl.this[0].ingress) == 0 && length(aws_default_network_acl.this[0].egress) == 0 && length(aws_default_route_table.default[0].route) == 0
-    error_message = "The default network ACL has no rule and the main route table no route."
   }
 }
 
@@ -166,16 +162,6 @@ run "flow_log" {
   }
 }
 
-run "no_cidr" {
-  command = plan
-
-  variables {
-    cidr = "10.0.0.0"
-  }
-
-  expect_failures = [var.cidr]
-}
-
 run "cidr_not_named_by_its_first_address" {
   command = plan
 
@@ -184,16 +170,6 @@ run "cidr_not_named_by_its_first_address" {
   }
 
   expect_failures = [var.cidr]
-}
-
-run "invalid_subnet" {
-  command = plan
-
-  variables {
-    private_subnets = ["10.0.10.0/23", "10.0.12.0/33", "10.0.14.0/23"]
-  }
-
-  expect_failures = [var.private_subnets]
 }
 
 run "subnet_outside_vpc" {
@@ -236,45 +212,31 @@ run "nat_gateways_undecided" {
   expect_failures = [aws_vpc.this]
 }
 
-run "retention_that_cloudwatch_does_not_have" {
+# One run for variables that do not depend on each other: each must be refused.
+run "inputs_that_are_refused" {
   command = plan
 
   variables {
-    flow_log_cloudwatch_log_group_retention_in_days = 31
-  }
+    cidr            = "10.0.0.0" # no prefix length
+    private_subnets = ["10.0.10.0/23", "10.0.12.0/33", "10.0.14.0/23"]
+    public_subnets  = ["10.0.0.0/29", "10.0.1.0/24", "10.0.2.0/24"] # smaller than AWS takes
 
-  expect_failures = [var.flow_log_cloudwatch_log_group_retention_in_days]
-}
+    flow_log_cloudwatch_log_group_retention_in_days = 31 # CloudWatch has 30
 
-run "rule_number_used_twice" {
-  command = plan
-
-  variables {
     public_inbound_acl_rules = [
       { rule_number = 100, rule_action = "allow", protocol = "tcp", from_port = 80, to_port = 80, cidr_block = "0.0.0.0/0" },
       { rule_number = 100, rule_action = "allow", protocol = "tcp", from_port = 443, to_port = 443, cidr_block = "0.0.0.0/0" },
     ]
-  }
 
-  expect_failures = [var.public_inbound_acl_rules]
-}
-
-run "rule_in_the_default_security_group" {
-  command = plan
-
-  variables {
     default_security_group_ingress = [{ self = "true" }]
   }
 
-  expect_failures = [var.default_security_group_ingress]
-}
-
-run "subnet_smaller_than_aws_takes" {
-  command = plan
-
-  variables {
-    public_subnets = ["10.0.0.0/29", "10.0.1.0/24", "10.0.2.0/24"]
-  }
-
-  expect_failures = [var.public_subnets]
+  expect_failures = [
+    var.cidr,
+    var.private_subnets,
+    var.public_subnets,
+    var.flow_log_cloudwatch_log_group_retention_in_days,
+    var.public_inbound_acl_rules,
+    var.default_security_group_ingress,
+  ]
 }
