@@ -4,7 +4,7 @@ from diagrams.aws.general import GenericFirewall, InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import Endpoint, InternetGateway, NATGateway, RouteTable, VPCFlowLogs
 
-from workbook.flows import INTERNET, Flow, Key, gateway_flows, group_flows, in_order, route_flows, rows, short_destination
+from workbook.flows import INTERNET, Flow, Key, gateway_flows, group_flows, in_order, port, route_flows, rows, short_destination
 from workbook.picture import Picture
 
 DRAWS = ("vpcs", "subnets", "internet_gateways", "nat_gateways", "endpoints", "security_groups", "flow_logs")
@@ -94,5 +94,5 @@ def security_groups(picture, inventory):
         with picture.box("group", "Security groups"):
             for key in in_order(groups, group_flows(inventory)):
                 out = rows(inventory, "security_group_rules", security_group=key.name, direction="egress")
-                lines = [f"out :{rule['ports']} → {short_destination(picture.short(rule['peer']))}" for rule in out]
+                lines = [f"out {port(rule)} → {short_destination(picture.short(rule['peer']))}" for rule in out]
                 picture.card(GenericFirewall, key, picture.short(key.name), *(lines or ["nothing out"]))

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+from nbformat.sign import NotebookNotary
+
 from workbook.errors import WorkbookError
 from workbook.paths import ROOT
 
@@ -46,6 +49,17 @@ def environment() -> dict[str, str]:
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
+def trust(notebooks: Path = ROOT / "notebooks") -> None:
+    """Mark the notebooks as they are saved as trusted, for this person.
+
+    JupyterLab takes the style out of the saved tables of a notebook that it does not trust. The person who starts this checkout's
+    own lab is about to run its code; a notebook that changes afterwards is not covered.
+    """
+    notary = NotebookNotary()
+    for path in sorted(notebooks.glob("*.ipynb")):
+        notary.sign(nbformat.read(path, as_version=4))
+
+
 def lab() -> int:
     """Run JupyterLab until it is ended; prints its address, the token in it.
 
@@ -59,6 +73,7 @@ def lab() -> int:
     """
     if not (ROOT / FIRST).is_file():
         raise WorkbookError(f"{FIRST} is missing.", f"git checkout {FIRST}")
+    trust()
     print("JupyterLab starts; its address follows. Ctrl-C ends it.", flush=True)
     # Without a terminal to ask on, or at the second Ctrl-C, the server does not ask whether it should end.
     server = subprocess.Popen(command(), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL)

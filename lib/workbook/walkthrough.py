@@ -20,7 +20,7 @@ import nbformat
 from workbook import emulator, notebook, pages
 from workbook.doctor import resources_by_layer
 from workbook.errors import WorkbookError
-from workbook.paths import NOTEBOOKS, run_dir
+from workbook.paths import NOTEBOOKS, ROOT, run_dir
 from workbook.settings import read_settings
 from workbook.target import choose_target
 
@@ -195,7 +195,9 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
             console.notebook_finished(time.monotonic() - began)
             totals.add(node)
             if save:
-                nbformat.write(notebook.normalise(node), path)
+                saved = notebook.read(path)
+                notebook.keep_equal(notebook.normalise(node), saved, ROOT / "tests" / "notebooks" / "sanitize.cfg")
+                nbformat.write(node, path)
     except notebook.Interrupted as interrupted:
         console.line("Interrupted. What was done is in the state; `make walkthrough` goes on from there.")
         return 128 + interrupted.signal

@@ -76,10 +76,9 @@ class Workbook:
 
         Nothing is changed.
         """
-        driver, targets = self.driver(), self._targets(layers)
-        progress = Progress(f"Planning {self._named(layers)}")
-        with self._watched(driver, ApplyProgress(progress)):
-            plan = driver.make_plan(targets)
+        driver = self.driver()
+        progress = Progress(f"Planning {', '.join(layers) or 'everything'}")
+        plan = self._make_plan(driver, progress, layers)
         progress.finish(note("The plan is made and saved."))
         if plan.empty:
             self._mark_deployed(plan)
@@ -94,11 +93,9 @@ class Workbook:
         """
         if self._connect():
             raise WorkbookError("The embedded AWS is a new, empty one, and this plan was made for the old one.", "Plan again, then apply.")
-        driver = self.driver(change=True)
+        self.target.check()
         progress = Progress("Destroying" if plan.destroy else "Applying")
-        self._snapshot = None
-        with self._watched(driver, ApplyProgress(progress, total=len(plan.actions))):
-            applied = driver.apply_plan(plan)
+        applied = self._apply_plan(self._driver(), progress, plan)
         self._mark_deployed(plan)
         progress.finish(note(_applied_text(applied, plan.destroy), "good"))
         return applied
@@ -112,13 +109,10 @@ class Workbook:
         if all(self._is_deployed(layer) for layer in wanted):
             progress.finish(note(done, "good"))
             return
-        with self._watched(driver, ApplyProgress(progress)):
-            plan = driver.make_plan(self._targets(layers))
+        plan = self._make_plan(driver, progress, layers)
         if not plan.empty:
-            self.driver(change=True)
-            self._snapshot = None
-            with self._watched(driver, ApplyProgress(progress, total=len(plan.actions))):
-                driver.apply_plan(plan)
+            self.target.check()
+            self._apply_plan(driver, progress, plan)
         self._mark_deployed(plan)
         progress.finish(note(done, "good"))
 
@@ -126,14 +120,11 @@ class Workbook:
         """Destroy everything that the state holds; the plan for it is saved and applied like any other."""
         driver = self.driver(change=True)
         progress = Progress("Planning the destruction")
-        with self._watched(driver, ApplyProgress(progress)):
-            plan = driver.make_plan(destroy=True)
-        self._snapshot = None
+        plan = self._make_plan(driver, progress, destroy=True)
         for layer in self.layers:
             self._stamp(layer).unlink(missing_ok=True)
         progress.title = "Destroying"
-        with self._watched(driver, ApplyProgress(progress, total=len(plan.actions))):
-            applied = driver.apply_plan(plan)
+        applied = self._apply_plan(driver, progress, plan)
         left = driver.addresses()
         if left:
             raise WorkbookError(f"{len(left)} resources are still in the state: {', '.join(left[:3])}.", "Destroy again.")
@@ -275,11 +266,17 @@ class Workbook:
 
     def _connect(self) -> bool:
         """Find or start the target; True when the embedded AWS is a new one, so that an old state describes an account that is gone."""
-        self.target = choose_target(self.settings.region, lambda: emulator.start().url)
+        running: emulator.Emulator | None = None
+
+        def embedded() -> str:
+            nonlocal running
+            running = emulator.start()
+            return running.url
+
+        self.target = choose_target(self.settings.region, embedded)
         self.directory.mkdir(parents=True, exist_ok=True)
-        if self.target.kind != "embedded":
+        if running is None:
             return False
-        running = emulator.start()
         record = self.directory / "instance"
         if record.is_file() and record.read_text() == running.instance:
             return False
@@ -300,10 +297,23 @@ class Workbook:
         self._connect()
         if change:
             self.target.check()
+        return self._driver()
+
+    def _driver(self) -> Terraform:
         environ = self.target.environ()
         if self._terraform is None or self._terraform.target_environ != environ or self._terraform.run_dir != self.directory:
             self._terraform = Terraform(self.settings.directory, self.directory, environ)
         return self._terraform
+
+    def _make_plan(self, driver: Terraform, progress: Progress, layers: tuple[str, ...] = (), destroy: bool = False) -> Plan:
+        targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
+        with self._watched(driver, ApplyProgress(progress)):
+            return driver.make_plan(targets, destroy=destroy)
+
+    def _apply_plan(self, driver: Terraform, progress: Progress, plan: Plan) -> Applied:
+        self._snapshot = None
+        with self._watched(driver, ApplyProgress(progress, total=len(plan.actions))):
+            return driver.apply_plan(plan)
 
     @contextmanager
     def _watched(self, driver: Terraform, on_event: ApplyProgress) -> Iterator[None]:
@@ -319,12 +329,6 @@ class Workbook:
         if running is not None and running.url == self.target.endpoint_url:
             return None
         return f"The embedded AWS stopped (its log: {(home() / 'embedded' / 'emulator.log')})."
-
-    def _targets(self, layers: tuple[str, ...]) -> list[str]:
-        return sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
-
-    def _named(self, layers: tuple[str, ...]) -> str:
-        return ", ".join(layers) if layers else "everything"
 
     def _stamp(self, layer: str) -> Path:
         return self.directory / "deployed" / layer

@@ -145,6 +145,17 @@ def test_health_runs_the_command_of_the_definition(dashboard: Start) -> None:
     assert "connect" in refused.output.lower()
 
 
+def test_freezing_cuts_no_check_in_two(dashboard: Start, aws: Any) -> None:
+    aws.says("sleep 0.4; echo '2026-01-01 00:00:00        120 index.csv'")
+    container = dashboard(CHECK_INTERVAL=2, CHECK_TIMEOUT=2)
+    for _ in range(3):
+        container.freeze()
+        time.sleep(2.2)
+        container.thaw()
+    container.stop()
+    assert {line["state"] for line in container.logs("check")} == {"healthy"}
+
+
 def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start) -> None:
     container = dashboard()
     container.freeze()

@@ -235,6 +235,23 @@ def test_saving_twice_changes_nothing(tmp_path: Path) -> None:
     assert "version" not in saved.metadata.language_info
 
 
+def test_saving_keeps_outputs_that_differ_only_in_what_nbval_does_not_compare(home: Path, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "00_a.ipynb",
+        "# A",
+        "import time\nprint(f'at {time.strftime(\"%Y-%m-%dT%H:%M:%SZ\")} on 127.0.0.1:{time.time_ns() % 9000 + 1000}, {time.time() % 9:.1f} s')",
+        "import secrets\nprint(secrets.token_hex(8))",
+    )
+    assert walkthrough.save_notebooks([path]) == 0
+    once = nbformat.read(path, as_version=4)
+    time.sleep(1.1)
+    assert walkthrough.save_notebooks([path]) == 0
+    twice = nbformat.read(path, as_version=4)
+
+    assert twice.cells[1].outputs == once.cells[1].outputs
+    assert twice.cells[2].outputs != once.cells[2].outputs
+
+
 def test_saving_works_on_an_account_of_its_own_and_leaves_the_person_alone(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,7 +182,10 @@ class Container:
     # ── acting ──
 
     def freeze(self) -> None:
-        """Stop it from running at all, as a process that hangs."""
+        """Stop it from running at all, as a process that hangs; between two checks, since one under way would end in a timeout."""
+        seen, deadline = len(self.logs("check")), time.monotonic() + float(self._environment.get("CHECK_INTERVAL", "30")) + 15
+        while len(self.logs("check")) == seen and self.running and time.monotonic() < deadline:
+            time.sleep(0.05)
         self._signal(signal.SIGSTOP, "pause")
 
     def thaw(self) -> None:
