@@ -7,7 +7,7 @@ endif
 PYTHON := $(PREFIX)/bin/python
 STAMP := $(PREFIX)/.workbook-setup
 
-.PHONY: help setup walkthrough lab test lint audit bench notebooks doctor clean lock
+.PHONY: help setup walkthrough lab test lint audit bench notebooks doctor destroy clean lock
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -43,6 +43,9 @@ notebooks: $(STAMP)  ## execute every notebook on an empty account and save it w
 
 doctor: $(STAMP)  ## what is installed, which target, what is deployed
 	@$(PREFIX)/bin/workbook doctor
+
+destroy: $(STAMP)  ## destroy what is deployed
+	@$(PREFIX)/bin/workbook destroy
 
 clean:  ## remove what runs wrote, unless something is still deployed
 	@if [ -x $(PYTHON) ]; then $(PREFIX)/bin/workbook clean; else echo "Nothing is set up, so nothing was deployed from here."; fi

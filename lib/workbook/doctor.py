@@ -94,9 +94,7 @@ def clean() -> int:
     if deployed:
         for name, resources in deployed.items():
             print(f"{name} is still deployed: {_counts(resources)}.")
-        print(
-            "Nothing was removed. Destroy it with `workbook destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
-        )
+        print("Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again.")
         return 1
     stopped = emulator.stop()
     removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]

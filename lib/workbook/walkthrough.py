@@ -229,7 +229,7 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
     console.line(f"Pages:   {index}")
     console.line("Go on:   make lab      the same notebooks in JupyterLab, on what is deployed now")
     console.line("         make doctor   what is installed and deployed")
-    console.line("End:     workbook destroy, then make clean")
+    console.line("End:     make destroy, then make clean")
     return 0
 
 

@@ -169,7 +169,7 @@ def test_clean_refuses_while_something_is_deployed(home: Path, running: list[str
 
     out = capsys.readouterr().out
     assert "dev-embedded is still deployed: vpc 2, other 1." in out
-    assert "workbook destroy" in out
+    assert "make destroy" in out
     assert (run / "terraform.tfstate").is_file()
     assert running == []
 
