@@ -18,6 +18,10 @@ _VOLATILE = frozenset({"public_ip", "dns_name", "images", "problems"})
 # Characters up to which a line is kept in one piece.
 _SHORT = 32
 
+# Longer words may be broken, after these marks and between the words that a capital begins.
+_LONG_WORD = 20
+_BREAK = re.compile(r"(?<=[/:,.])(?=[^/:,.]{3})|(?<=[a-z])(?=[A-Z])")
+
 # An id of EC2, such as vpce-0a1b2c3d4e5f67890.
 _ID = re.compile(r"\b[a-z]{2,8}-[0-9a-f]{8,17}\b")
 
@@ -28,6 +32,7 @@ _STYLE = """
 .wb caption{caption-side:top;text-align:left;font-weight:600;padding:0 0 .35em;color:inherit}
 .wb th,.wb td{text-align:left!important;vertical-align:top;padding:.3em .7em .3em 0;border:0;border-bottom:1px solid rgba(128,128,128,.28);max-width:40em;overflow-wrap:break-word;white-space:normal}
 .wb th{font-weight:600;border-bottom:2px solid rgba(128,128,128,.5);white-space:nowrap}
+.wb thead th{white-space:normal;vertical-align:bottom}
 .wb td.s{white-space:nowrap}
 .wb td.n{text-align:right!important;font-variant-numeric:tabular-nums}
 .wb td div{margin:0}
@@ -150,9 +155,13 @@ def cell_lines(value: Any) -> list[str]:
 
 
 def _breakable(line: str) -> str:
-    """Escaped, and with places to break in words that are longer than a column, such as an ARN."""
-    escaped = html.escape(line)
-    return re.sub(r"(?<=[/:,])(?=[^/:,\s]{3})", "<wbr>", escaped) if len(line) > _SHORT else escaped
+    """Escaped, and with places to break in words that are longer than a column, such as an ARN, a host or a statement's id."""
+    if len(line) <= _SHORT:
+        return html.escape(line)
+    return "".join(
+        "<wbr>".join(map(html.escape, _BREAK.split(word))) if len(word) > _LONG_WORD else html.escape(word)
+        for word in re.split(r"(\s+)", line)
+    )
 
 
 def _shorten(line: str, prefix: str, names_of: Mapping[str, str]) -> str:

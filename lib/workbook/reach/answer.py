@@ -55,6 +55,7 @@ class Reach:
     ----------
     paths : one for each pair of subnets, and of address ranges that some rule tells apart.
     ports : the client ports that answers were assumed to go to, as text.
+    prefix : what all names begin with; shown as in `display.table`.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Reach:
     protocol: str
     paths: tuple[Path, ...]
     ports: str
+    prefix: str = ""
 
     @property
     def verdict(self) -> str:
@@ -101,14 +103,17 @@ class Reach:
         rows = [(h.direction, h.what, h.where, h.verdict, h.rule) for h in self.path.hops]
         return pd.DataFrame(rows, columns=["direction", "hop", "where", "verdict", "rule"])
 
-    def shown(self, prefix: str = "") -> Shown:
-        """The verdict, the reason and the hops; `prefix` as in `display.table`."""
+    def shown(self) -> Shown:
+        """The verdict, the reason and the hops."""
         head = f"{self.source} → {self.target}, {self.protocol} {self.port}: {self.verdict}"
         colour = MARKS["verdict"][self.verdict]
         many = f" ({sum(p.verdict == self.path.verdict for p in self.paths)} of {len(self.paths)} paths like this)"
-        caption = f"{self.path.source} → {self.path.target}{many if len(self.paths) > 1 else ''}"
-        said = self.reason.replace(f"{prefix}-", "…-") if prefix else self.reason
-        return stack(note(head, colour), note(said), table(self.hops(), caption, marks=MARKS, prefix=prefix), note(self.ports, "quiet"))
+        caption = self._short(f"{self.path.source} → {self.path.target}{many if len(self.paths) > 1 else ''}")
+        hops = table(self.hops(), caption, marks=MARKS, prefix=self.prefix)
+        return stack(note(head, colour), note(self._short(self.reason)), hops, note(self.ports, "quiet"))
+
+    def _short(self, text: str) -> str:
+        return text.replace(f"{self.prefix}-", "…-") if self.prefix else text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.shown()._repr_mimebundle_()

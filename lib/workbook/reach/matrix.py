@@ -55,7 +55,11 @@ def matrix(inventory: Inventory) -> pd.DataFrame:
 
 
 def shown(frame: pd.DataFrame, prefix: str = "") -> Shown:
-    """The matrix as a table for people; `prefix` as in `display.table`."""
-    return table(
-        frame.drop(columns=[c for c in ("from_subnet", "to_subnet") if not any(frame[c])]), "Who reaches whom", marks=MARKS, prefix=prefix
-    )
+    """The matrix as a table for people, a named subnet beside its source or target; `prefix` as in `display.table`."""
+
+    def placed(who: str, subnet: str) -> list[list[str]]:
+        return [[name, f"in {where}"] if where else [name] for name, where in zip(frame[who], frame[subnet], strict=True)]
+
+    seen = frame.drop(columns=["from_subnet", "to_subnet"])
+    seen["source"], seen["target"] = placed("source", "from_subnet"), placed("target", "to_subnet")
+    return table(seen, "Who reaches whom", marks=MARKS, prefix=prefix)

@@ -74,7 +74,8 @@ def reach(
         raise WorkbookError(f"There is no address in {source} or {target} to ask about.", "Name an address that something can have.")
     first, last = sources[0].client_ports
     system = "Linux" if (first, last) == LINUX_PORTS else "any client"
-    return Reach(source, target, int(port), protocol, paths, f"Answers go to the client's ports {first}-{last} ({system}).")
+    ports = f"Answers go to the client's ports {first}-{last} ({system})."
+    return Reach(source, target, int(port), protocol, paths, ports, net.inventory.scope.prefix)
 
 
 class _Walk:
