@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from workbook import drawing, emulator
+from workbook.errors import WorkbookError
 from workbook.inventory import Scope, read_inventory
 from workbook.paths import DIAGRAMS, ROOT
 from workbook.workbook import Workbook
@@ -55,6 +56,22 @@ def fresh_home() -> Iterator[Path]:
 def timed(action: Callable[[], object]) -> float:
     began = time.perf_counter()
     action()
+    return time.perf_counter() - began
+
+
+def seconds_of(command: list[str], directory: Path = ROOT, environ: Mapping[str, str] | None = None) -> float:
+    """Wall-clock seconds of a command that succeeds.
+
+    Raises
+    ------
+    WorkbookError : it fails; with the end of what it said.
+    """
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=1800)
+    if done.returncode:
+        raise WorkbookError(
+            f"{' '.join(command[:2])} failed, so there is no figure.", "Measure again.", (done.stdout + done.stderr).strip()[-3000:]
+        )
     return time.perf_counter() - began
 
 
@@ -98,10 +115,7 @@ def in_a_shell() -> dict[str, float]:
     plan = str(driver.run_dir / "bench.tfplan")
 
     def terraform(*arguments: str) -> float:
-        command = [driver.terraform_bin_path, *arguments]
-        return timed(
-            lambda: subprocess.run(command, cwd=driver.directory, env=driver.environ, check=True, capture_output=True, timeout=900)
-        )
+        return seconds_of([driver.terraform_bin_path, *arguments, "-no-color"], driver.directory, driver.environ)
 
     return {
         "plan": terraform("plan", "-input=false", f"-out={plan}"),
@@ -156,11 +170,14 @@ def walkthrough(pairs: int) -> None:
     for _ in range(pairs):
         with fresh_home() as home:
             command = [shutil.which("workbook") or str(Path(sys.executable).parent / "workbook"), "walkthrough"]
-            whole.append(timed(lambda command=command: subprocess.run(command, check=True, capture_output=True, timeout=1800)))
+            whole.append(seconds_of(command))
             lines = (home / "dev-embedded" / "logs" / "commands.jsonl").read_text().splitlines()
             commands.append(sum(json.loads(line)["seconds"] for line in lines))
     row("all notebooks", whole, commands, "walkthrough", "its terraform")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except WorkbookError as error:
+        sys.exit(str(error))
