@@ -68,6 +68,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = probe.getsockname()[1]
     log = base / "server.log"
     own = {name: str(base / value) for name, value in directories.items()}
+    # A file that is no notebook keeps nobody from the others.
+    (base / "project" / "notebooks" / "00_broken.ipynb").write_text("{")
     with mock.patch.dict(os.environ, own):
         lab.trust(base / "project" / "notebooks")
     with account_of_its_own(), log.open("wb") as output:

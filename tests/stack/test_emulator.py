@@ -12,8 +12,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -152,6 +154,34 @@ def foreign() -> Iterator[int]:
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
+
+
+def test_an_answer_that_got_lost_is_given_again(polluted: emulator.Emulator) -> None:
+    keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
+    ec2 = boto3.client("ec2", region_name="us-east-1", endpoint_url=polluted.url, **keys)
+    group = ec2.create_security_group(GroupName="lost", Description="lost")["GroupId"]
+    rule = {
+        "GroupId": group,
+        "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+    }
+    lost: list[bytes] = []
+
+    def send_and_lose(request: Any, **_: Any) -> None:
+        sent = urllib.request.Request(request.url, request.body.encode(), dict(request.headers.items()), method=request.method)
+        with urllib.request.urlopen(sent, timeout=10) as answer:
+            lost.append(answer.read())
+        request.headers["amz-sdk-request"] = "attempt=2; max=4"
+
+    ec2.meta.events.register("before-send.ec2.AuthorizeSecurityGroupIngress", send_and_lose)
+    again = ec2.authorize_security_group_ingress(**rule)
+    assert again["SecurityGroupRules"][0]["SecurityGroupRuleId"].encode() in lost[0]
+    ec2.meta.events.unregister("before-send.ec2.AuthorizeSecurityGroupIngress", send_and_lose)
+
+    # Another call, not another attempt.
+    with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidPermission\.Duplicate"):
+        ec2.authorize_security_group_ingress(**rule)
+    (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert len(found["IpPermissions"]) == 1
 
 
 def test_a_record_that_leads_to_another_process_is_none_and_harms_nobody(home: Path, foreign: int) -> None:
@@ -299,9 +329,11 @@ def test_calls_run_one_at_a_time_and_a_slow_sender_holds_nobody_up() -> None:
         inside[0] -= 1
         return [environ["wsgi.input"].read()]
 
+    others_answered = threading.Event()
+
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            time.sleep(0.5)
+            others_answered.wait(30)
             return super().read(size)
 
     call = _with_health(application, "an-instance")
@@ -315,7 +347,10 @@ def test_calls_run_one_at_a_time_and_a_slow_sender_holds_nobody_up() -> None:
     threads = [threading.Thread(target=send, args=(io.BytesIO(b"q"),)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in [*threads, slow]:
-        thread.join(10)
-    assert most[0] == 1
+    for thread in threads:
+        thread.join(30)
+    assert answers == [b"q"] * 8
+    others_answered.set()
+    slow.join(30)
     assert answers == [b"q"] * 8 + [b"s"]
+    assert most[0] == 1

@@ -302,7 +302,7 @@ def test_the_task_shows_who_it_is(agent: TaskAgent, dashboard: Start) -> None:
     container = dashboard(**agent.environment())
     _until(lambda: len(container.status()["identity"]) == 4)
     assert container.status()["identity"] == {"task": "abc", "availability_zone": "z", "task_definition": "f:3", "role": ROLE}
-    assert ROLE in container.page()
+    _until(lambda: ROLE in container.page())
     assert "ASIA" not in container.page() + json.dumps(container.logs())
 
 

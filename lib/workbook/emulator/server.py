@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -104,6 +105,7 @@ def _with_health(application: Application, instance: str) -> Application:
     # moto's tables are plain dictionaries: two calls at once, one of them walking over what the other adds, now and then end in
     # a fault that no AWS account would show, in the middle of an apply. One Python process gains nothing from two at once.
     one_at_a_time = threading.Lock()
+    answers = _Answers()
     health = json.dumps({"instance": instance, "pid": os.getpid()}).encode()
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -113,12 +115,53 @@ def _with_health(application: Application, instance: str) -> Application:
         _read_body(environ)
         try:
             with one_at_a_time:
-                return application(environ, start_response)
+                return answers.give(environ, start_response, application)
         except Exception as error:
             log.exception("no service for %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             return unknown_service(environ, start_response, error)
 
     return call
+
+
+class _Answers:
+    """The latest answers, for a client that did not get the one it was sent and asks again.
+
+    An SDK marks its attempts with one id. Carried out twice, an attempt that had succeeded would be refused, as a duplicate or as
+    a thing that is no longer there, in the middle of an apply.
+    """
+
+    KEPT = 256
+    LONGEST = 64 * 1024  # bytes; what is longer is an object, and reading it twice does no harm
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
+
+    def give(self, environ: dict[str, Any], start_response: Any, application: Application) -> Iterable[bytes]:
+        """The answer of `application`, or the one it gave to an earlier attempt."""
+        attempt = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        if not attempt or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
+            return application(environ, start_response)
+        if attempt in self._kept and not environ.get("HTTP_AMZ_SDK_REQUEST", "").startswith("attempt=1;"):
+            status, headers, body = self._kept[attempt]
+            start_response(status, headers)
+            return [body]
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            started[:] = [(status, headers)]
+            return start_response(status, headers, *exc_info)
+
+        parts = application(environ, start)
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        if started and started[0][0].startswith("2") and len(body) <= self.LONGEST:
+            self._kept[attempt] = (*started[0], body)
+            if len(self._kept) > self.KEPT:
+                self._kept.popitem(last=False)
+        return [body]
 
 
 def _read_body(environ: dict[str, Any]) -> None:
