@@ -171,7 +171,8 @@ def walkthrough(pairs: int) -> None:
         with fresh_home() as home:
             command = [shutil.which("workbook") or str(Path(sys.executable).parent / "workbook"), "walkthrough"]
             whole.append(seconds_of(command))
-            lines = (home / "dev-embedded" / "logs" / "commands.jsonl").read_text().splitlines()
+            # One record for each environment: dev, and the first version beside it.
+            lines = [line for record in home.glob("*/logs/commands.jsonl") for line in record.read_text().splitlines()]
             commands.append(sum(json.loads(line)["seconds"] for line in lines))
     row("all notebooks", whole, commands, "walkthrough", "its terraform")
 
