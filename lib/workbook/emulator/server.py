@@ -131,18 +131,18 @@ class _Answers:
     """
 
     KEPT = 256
-    LONGEST = 64 * 1024  # bytes; what is longer is an object, and reading it twice does no harm
+    LONGEST = 64 * 1024  # bytes; what is longer is a list, and asking twice for it does no harm
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
 
     def give(self, environ: dict[str, Any], start_response: Any, application: Application) -> Iterable[bytes]:
         """The answer of `application`, or the one it gave to an earlier attempt."""
-        attempt = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
-        if not attempt or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        if not invocation or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
             return application(environ, start_response)
-        if attempt in self._kept and not environ.get("HTTP_AMZ_SDK_REQUEST", "").startswith("attempt=1;"):
-            status, headers, body = self._kept[attempt]
+        if invocation in self._kept and not environ.get("HTTP_AMZ_SDK_REQUEST", "").startswith("attempt=1;"):
+            status, headers, body = self._kept[invocation]
             start_response(status, headers)
             return [body]
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -158,7 +158,7 @@ class _Answers:
             if hasattr(parts, "close"):
                 parts.close()
         if started and started[0][0].startswith("2") and len(body) <= self.LONGEST:
-            self._kept[attempt] = (*started[0], body)
+            self._kept[invocation] = (*started[0], body)
             if len(self._kept) > self.KEPT:
                 self._kept.popitem(last=False)
         return [body]
