@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,11 +55,13 @@ def main(names: list[str]) -> int:
         return 2
     counts: Counter[str] = Counter()
     took: dict[str, float] = {}
+    causes: list[str] = []
 
     def run(name: str) -> None:
         started = time.monotonic()
         print(f"━━ {name} ━━", flush=True)
-        found = lint() if name == "lint" else run_suite(name, SUITES[name])
+        found, said = lint() if name == "lint" else run_suite(name, SUITES[name])
+        causes.extend(f"FAILED {name}: {cause}" for cause in said)
         took[name] = time.monotonic() - started
         print(f"━━ {name}: {', '.join(f'{n} {what}' for what, n in found.items()) or 'clean'}, {took[name]:.0f} s ━━", flush=True)
         counts.update(found)
@@ -73,7 +76,9 @@ def main(names: list[str]) -> int:
     with ThreadPoolExecutor(len(LANES)) as pool:
         for done in [pool.submit(lane, suites) for suites in LANES]:
             done.result()
-    print("\n" + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    # Once more at the end: the suites' lines are mixed, and of a long log often only the end is kept.
+    print("\n" + "".join(f"{cause}\n" for cause in causes), end="")
+    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
     if names == ["lint"]:
         print("lint failed" if counts["failed"] else "lint is clean")
     else:
@@ -81,8 +86,8 @@ def main(names: list[str]) -> int:
     return int(counts["failed"] > 0 or (names != ["lint"] and counts["passed"] == 0))
 
 
-def lint() -> Counter[str]:
-    """Run every linter; each that complains counts as one failure."""
+def lint() -> tuple[Counter[str], list[str]]:
+    """Run every linter; each that complains counts as one failure, and is named."""
     shell = [
         str(path.relative_to(ROOT)) for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run") for path in sorted(ROOT.glob(pattern))
     ]
@@ -94,25 +99,29 @@ def lint() -> Counter[str]:
         [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
         ["shellcheck", *shell],
     ]
-    failed = 0
+    failed: list[str] = []
     for command in commands:
         label = " ".join([Path(command[0]).name, *command[1:]])
         if shutil.which(command[0]) is None:
             # Where nobody watches, a linter that is not there is not a linter that is content.
-            failed += bool(os.environ.get("CI"))
+            if os.environ.get("CI"):
+                failed.append(f"{label}: not installed")
             print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
             continue
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         print(f"{'ok' if done.returncode == 0 else 'FAILED':<8} {label}", flush=True)
         if done.returncode:
-            failed += 1
+            failed.append(label)
             lines = (done.stdout + done.stderr).splitlines()
             print("\n".join([*lines[:60], *([f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else [])]), flush=True)
-    return Counter(failed=failed)
+    return Counter(failed=len(failed)), failed
 
 
-def run_suite(name: str, suite: Suite) -> Counter[str]:
-    """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed."""
+def run_suite(name: str, suite: Suite) -> tuple[Counter[str], list[str]]:
+    """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed.
+
+    Returns the counts, and a line with test and cause for each failure.
+    """
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
     with tempfile.TemporaryDirectory(prefix="workbook-tests-") as scratch:
         report = Path(scratch) / "report.xml"
@@ -145,22 +154,28 @@ def run_suite(name: str, suite: Suite) -> Counter[str]:
             print(f"{name:<9} {line}", end="", flush=True)
         code = process.wait()
         over.cancel()
-        counts = Counter(_read(report) if report.is_file() else {})
-    if code != 0 and not counts["failed"]:
+        counts, causes = _read(report) if report.is_file() else (Counter(), [])
+    if not causes and (code != 0 or not counts):
         counts["failed"] += 1
-    if not counts["passed"] and not counts["failed"] and not counts["skipped"]:
-        print("The suite ran no test.", flush=True)
-        counts["failed"] += 1
-    return counts
+        causes = [f"pytest ended with {code}, {'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"]
+        print(causes[0], flush=True)
+    return counts, causes
 
 
-def _read(report: Path) -> dict[str, int]:
-    totals: Counter[str] = Counter()
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
-        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        skipped = int(suite.get("skipped", 0))
-        totals += Counter(failed=failed, skipped=skipped, passed=max(int(suite.get("tests", 0)) - failed - skipped, 0))
-    return dict(totals)
+def _read(report: Path) -> tuple[Counter[str], list[str]]:
+    counts: Counter[str] = Counter()
+    causes = []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        failures = [*case.iter("failure"), *case.iter("error")]
+        counts[("failed" if failures else "skipped") if failures or case.find("skipped") is not None else "passed"] += 1
+        for failure in failures[:1]:
+            message, last = " ".join(_words(failure.get("message") or "")), (failure.text or "").strip().rpartition("\n")[2]
+            causes.append(f"{case.get('classname')}::{case.get('name')}: {message[:400]} … {' '.join(_words(last))}")
+    return counts, causes
+
+
+def _words(text: str) -> list[str]:
+    return re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", text).split()
 
 
 def _end(process: subprocess.Popen[str]) -> int:
