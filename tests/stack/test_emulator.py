@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 def in_another_process(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -83,7 +83,7 @@ def test_it_outlives_the_process_that_started_it(home: Path) -> None:
 def test_two_kernels_that_start_at_once_share_one(home: Path) -> None:
     code = "from workbook import emulator; print(emulator.start().instance)"
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    instances = {each.communicate(timeout=60)[0].strip() for each in both}
+    instances = {each.communicate(timeout=120)[0].strip() for each in both}
     assert len(instances) == 1 and "" not in instances
 
 
@@ -110,7 +110,7 @@ def test_killed_it_is_gone_and_the_next_start_is_another_instance(home: Path) ->
 
 
 def wait_until_refused(found: emulator.Emulator) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", int(found.url.rsplit(":", 1)[1])), timeout=1).close()
@@ -299,12 +299,12 @@ def test_it_ends_by_itself_when_its_home_is_deleted(home: Path, monkeypatch: pyt
     paths.emulator_dir().mkdir(parents=True)
     abandoned = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=(home / "log").open("ab"))
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while emulator.find() is None:
             assert time.monotonic() < deadline and abandoned.poll() is None
             time.sleep(0.1)
         (paths.emulator_dir() / "emulator.json").unlink()
-        assert abandoned.wait(timeout=10) == 0
+        assert abandoned.wait(timeout=60) == 0
     finally:
         abandoned.kill()
         abandoned.wait(timeout=10)

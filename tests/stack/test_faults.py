@@ -92,7 +92,7 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
         began = time.monotonic()
         with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
             wb.apply(plan)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 180
     assert "starts a fresh one" in str(caught.value)
     wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
@@ -157,7 +157,7 @@ def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_two_notebooks_apply_at_once(project: Path) -> None:
     emulator.start()
     both = [command(project, "apply", "ecr") for _ in range(2)]
-    texts = [process.communicate(timeout=240)[0] for process in both]
+    texts = [process.communicate(timeout=600)[0] for process in both]
     # One waits for the lock and finds nothing left to do, or is told what is going on; neither leaves a trace of a failure.
     assert any(process.returncode == 0 for process in both), texts
     for process, text in zip(both, texts, strict=True):
@@ -173,12 +173,12 @@ def test_an_interrupt_during_an_apply(project: Path) -> None:
     emulator.start()
     process = command(project, "apply", "iam")
     log = Path(os.environ["WORKBOOK_HOME"]) / "dev-embedded" / "logs"
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while not any('"apply_start"' in path.read_text() for path in log.glob("*-apply.out")):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
-    text = process.communicate(timeout=180)[0]
+    text = process.communicate(timeout=600)[0]
     assert process.returncode == 1
     assert "goes on by itself" in text and "Run this again" in text and "Traceback" not in text
     wb = Workbook("dev")

@@ -122,7 +122,7 @@ def test_cell_that_takes_too_long_is_interrupted(
 
     assert walkthrough.walkthrough([path]) == 1
 
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 110
     assert "no result within 2 s, so it was interrupted" in capsys.readouterr().out
     # Interrupted, not killed: the cell could end what it had begun.
     assert ended.exists()
@@ -145,7 +145,7 @@ def test_interrupt_ends_the_kernel_cleanly(home: Path, tmp_path: Path, sent: sig
     try:
         _wait(lambda: kernel.exists() and kernel.read_text() != "")
         process.send_signal(sent)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=110)
     finally:
         process.kill()
 
@@ -328,7 +328,7 @@ def test_page_shows_pictures_inline_with_their_text(tmp_path: Path) -> None:
     assert 'alt="gone" src="absent.png"' in linked
 
 
-def _wait(condition, seconds: float = 60) -> None:  # type: ignore[no-untyped-def]
+def _wait(condition, seconds: float = 120) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
