@@ -46,7 +46,7 @@ def factory(url: str) -> Client:
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60, s3={"addressing_style": "path"}, proxies={}),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=200, s3={"addressing_style": "path"}, proxies={}),
         )
 
     client.url = url  # type: ignore[attr-defined]

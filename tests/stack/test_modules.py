@@ -39,7 +39,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     configuration.write_text(
         f'provider_installation {{\n  dev_overrides {{\n    "hashicorp/aws" = "{package.resolve()}"\n  }}\n  direct {{}}\n}}\n'
     )
-    return {**target, "TF_CLI_CONFIG_FILE": str(configuration)}
+    return {"GOGC": "400", **target, "TF_CLI_CONFIG_FILE": str(configuration)}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES)), ids=lambda path: path.name)

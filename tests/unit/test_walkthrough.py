@@ -117,12 +117,12 @@ def test_cell_that_takes_too_long_is_interrupted(
 ) -> None:
     monkeypatch.setenv("WORKBOOK_CELL_TIMEOUT", "2")
     ended = tmp_path / "ended"
-    path = write(tmp_path / "a.ipynb", f"import time\ntry:\n    time.sleep(120)\nfinally:\n    open({str(ended)!r}, 'w').close()")
+    path = write(tmp_path / "a.ipynb", f"import time\ntry:\n    time.sleep(300)\nfinally:\n    open({str(ended)!r}, 'w').close()")
     started = time.monotonic()
 
     assert walkthrough.walkthrough([path]) == 1
 
-    assert time.monotonic() - started < 110
+    assert time.monotonic() - started < 250
     assert "no result within 2 s, so it was interrupted" in capsys.readouterr().out
     # Interrupted, not killed: the cell could end what it had begun.
     assert ended.exists()
@@ -139,13 +139,13 @@ def test_interrupt_ends_the_kernel_cleanly(home: Path, tmp_path: Path, sent: sig
     ended, kernel = tmp_path / "ended", tmp_path / "kernel"
     path = write(
         tmp_path / "a.ipynb",
-        f"import os, time\nopen({str(kernel)!r}, 'w').write(str(os.getpid()))\ntry:\n    time.sleep(120)\nfinally:\n    open({str(ended)!r}, 'w').close()",
+        f"import os, time\ntry:\n    open({str(kernel)!r}, 'w').write(str(os.getpid()))\n    time.sleep(300)\nfinally:\n    open({str(ended)!r}, 'w').close()",
     )
     process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         _wait(lambda: kernel.exists() and kernel.read_text() != "")
         process.send_signal(sent)
-        out, _ = process.communicate(timeout=110)
+        out, _ = process.communicate(timeout=250)
     finally:
         process.kill()
 
