@@ -290,21 +290,25 @@ def test_requests_leave_no_line_in_its_log(polluted: emulator.Emulator, polluted
     assert (polluted_home / "embedded" / "emulator.log").read_text() == ""
 
 
-def test_it_ends_by_itself_when_its_home_is_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_closes_idle_connections_and_ends_by_itself_when_its_home_is_deleted(home: Path) -> None:
     code = (
-        "import sys; from workbook.emulator import server; server.WATCH_SECONDS = 0.2; "
+        "import sys; from workbook.emulator import server; server.WATCH_SECONDS = 0.2; server.IDLE_SECONDS = 0.5; "
         "server.main(['--port', sys.argv[1], '--instance', 'abandoned'])"
     )
     port = free_port()
     paths.emulator_dir().mkdir(parents=True)
-    abandoned = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=(home / "log").open("ab"))
+    log = home / "log"
+    abandoned = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=log.open("ab"), stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + 90
         while emulator.find() is None:
             assert time.monotonic() < deadline and abandoned.poll() is None
             time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as idle:
+            assert idle.recv(1) == b""
         (paths.emulator_dir() / "emulator.json").unlink()
         assert abandoned.wait(timeout=60) == 0
+        assert log.read_text() == ""
     finally:
         abandoned.kill()
         abandoned.wait(timeout=10)

@@ -72,6 +72,11 @@ def serve(listener: socket.socket, instance: str) -> None:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """One line for each request would be megabytes for each apply."""
 
+        def log_error(self, format: str, *args: Any) -> None:
+            """That a connection was idle and is closed is no error: clients keep theirs for the next request."""
+            if not format.startswith("Request timed out"):
+                super().log_error(format, *args)
+
     def create_patched_app(service: Any) -> Any:
         # A service is patched when it is first asked for: loading them all would cost seconds at the start.
         patches.apply(service)
