@@ -41,7 +41,7 @@ SUITES = {
     "unit": Suite(["tests/unit"], 400, 3000),
     "stack": Suite(["tests/stack"], 1200, 6000),
     "notebooks": Suite(["tests/notebooks", "notebooks", *NBVAL], 660, 6000),
-    "browser": Suite(["tests/browser"], 900, 3000),
+    "browser": Suite(["tests/browser"], 1800, 3600),
 }
 
 

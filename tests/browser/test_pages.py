@@ -54,6 +54,7 @@ class Opened:
 @pytest.fixture(params=["light", "dark"])
 def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Opened]:
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1440, "height": 900}, offline=True)
+    context.set_default_timeout(90_000)
     yield Opened(context.new_page())
     context.close()
 
@@ -98,7 +99,7 @@ def test_pages_lead_to_each_other(book: Path, opened: Opened) -> None:
     page.goto((book / "index.html").as_uri())
     page.locator(".cover a").first.click()
     for name in NAMES:
-        expect(page).to_have_url(re.compile(rf"/{name}\.html$"))
+        expect(page).to_have_url(re.compile(rf"/{name}\.html$"), timeout=60_000)
         if name != NAMES[-1]:
             page.locator("a[rel=next]").click()
     expect(page.locator("a[rel=next]")).to_have_count(0)
