@@ -36,7 +36,13 @@ class Suite:
 
 # The limits are for what hangs, on a machine that has a fifth of itself to give; they are no measure of what is quick.
 RUNNING: list[subprocess.Popen[str]] = []
-NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg"]
+NBVAL = [
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=600",
+    "--nbval-kernel-startup-timeout=300",
+    "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
+]
 SUITES = {
     "unit": Suite(["tests/unit"], 400, 3000),
     "stack": Suite(["tests/stack"], 1200, 6000),

@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from workbook.errors import WorkbookError
 
-START_TIMEOUT = 90
+START_TIMEOUT = 180
 """Seconds a kernel may take to answer first."""
 GRACE = 100
 """Seconds an interrupted cell has to end by itself, Terraform with it, before its kernel is ended."""

@@ -19,3 +19,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_STACK].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """nbval gives a kernel five seconds to send what a cell showed; a busy machine may need more."""
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            item.output_timeout = 120
