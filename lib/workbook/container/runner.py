@@ -28,7 +28,7 @@ from workbook.container.engine import call, engine_command
 from workbook.container.network import FaultProxy
 from workbook.errors import WorkbookError
 
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
 

@@ -47,7 +47,7 @@ class Emulator:
     instance: str
 
 
-def start(timeout: float = 30.0) -> Emulator:
+def start(timeout: float = 90.0) -> Emulator:
     """The running embedded AWS of this home, started if there is none; safe when two kernels start at once.
 
     Parameters
