@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from workbook import lab
 from workbook.paths import ROOT
+from workbook.ports import free_port
 from workbook.walkthrough import account_of_its_own
 
 pytestmark = pytest.mark.browser
@@ -65,9 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
     }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = base / "server.log"
     own = {name: str(base / value) for name, value in directories.items()}
     # A file that is no notebook keeps nobody from the others.

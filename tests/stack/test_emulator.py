@@ -23,6 +23,7 @@ import pytest
 from workbook import emulator, paths
 from workbook.emulator import LIMITS, process
 from workbook.errors import WorkbookError
+from workbook.ports import free_port
 
 
 @pytest.fixture
@@ -42,12 +43,6 @@ def buckets(found: emulator.Emulator) -> list[str]:
 def create_bucket(found: emulator.Emulator, name: str) -> None:
     keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
     boto3.client("s3", region_name="us-east-1", endpoint_url=found.url, **keys).create_bucket(Bucket=name)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def in_another_process(code: str) -> str:
@@ -149,7 +144,7 @@ class Foreign(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def foreign() -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Foreign)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
     server.shutdown()

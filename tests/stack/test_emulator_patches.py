@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from workbook.drills import push_image
 from workbook.emulator.patches import PATCHES
 from workbook.emulator.patches.s3_bucket_policy import Caller, decision
 from workbook.emulator.server import SETTINGS
+from workbook.ports import free_port
 
 Client = Callable[..., Any]
 ACCOUNT = "123456789012"
@@ -56,9 +56,7 @@ def factory(url: str) -> Client:
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Client]:
     """moto's own server, with the settings of the embedded AWS and none of its patches."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, **SETTINGS}
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

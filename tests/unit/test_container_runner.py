@@ -24,6 +24,7 @@ from workbook.container.network import FaultProxy
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 from workbook.paths import CONTAINER
+from workbook.ports import free_port
 from workbook.target import Target
 
 ROLE = "arn:aws:iam::123456789012:role/alloy-dev-take-home-task"
@@ -86,7 +87,7 @@ def test_a_real_account_is_refused_with_the_reason() -> None:
 
 
 def test_a_target_that_does_not_answer_is_told() -> None:
-    target = Target("endpoint", "us-east-1", f"http://127.0.0.1:{_free()}")
+    target = Target("endpoint", "us-east-1", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(WorkbookError, match="could not be assumed"):
         run(inventory(), target, engine=None)
 
@@ -307,7 +308,7 @@ def test_the_task_shows_who_it_is(agent: TaskAgent, dashboard: Start) -> None:
 
 def test_an_agent_that_hangs_holds_up_nothing(aws: Any, dashboard: Start) -> None:
     with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
+        silent.bind(("127.0.0.1", free_port()))
         silent.listen()
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         container = dashboard(ECS_CONTAINER_METADATA_URI_V4=address, AWS_CONTAINER_CREDENTIALS_FULL_URI=address)
@@ -358,9 +359,3 @@ def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

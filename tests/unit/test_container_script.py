@@ -23,6 +23,7 @@ import pytest
 from workbook.container import Container
 from workbook.errors import WorkbookError
 from workbook.paths import CONTAINER
+from workbook.ports import free_port
 
 SCRIPT_PATH = CONTAINER / "startup.sh"
 SCRIPT = SCRIPT_PATH.read_text()
@@ -141,7 +142,7 @@ def test_bad_configuration_ends_at_once_with_one_line(
 
 def test_a_taken_port_is_named(aws: Any, tmp_path: Path) -> None:
     with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))
+        taken.bind(("0.0.0.0", free_port()))
         taken.listen()
         port = taken.getsockname()[1]
         whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": str(port), "PAGES_DIR": str(tmp_path)}
@@ -356,7 +357,9 @@ def test_a_module_in_the_writable_directory_is_not_imported(aws: Any, tmp_path: 
     pages.mkdir()
     (pages / "json.py").write_text("raise SystemExit('taken over')")
     whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": "1", "PAGES_DIR": str(pages), "PYTHONPATH": str(pages)}
-    process = subprocess.Popen(["sh", "-c", SCRIPT], env={**whole, "PORT": str(_free())}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        ["sh", "-c", SCRIPT], env={**whole, "PORT": str(free_port())}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["event"] == "start"
@@ -380,7 +383,7 @@ def test_a_signal_ends_it_within_a_second(shell: str, number: signal.Signals, bu
     pages.mkdir()
 
     def start_and_end() -> float:
-        whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": str(_free()), "PAGES_DIR": str(pages)}
+        whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": str(free_port()), "PAGES_DIR": str(pages)}
         process = subprocess.Popen([shell, "-c", SCRIPT], env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             assert process.stdout is not None
@@ -410,7 +413,13 @@ def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
     aws.says("(sleep 3 >/dev/null 2>&1 &)")
     pages = tmp_path / "pages"
     pages.mkdir()
-    whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": str(_free()), "PAGES_DIR": str(pages), "CHECK_INTERVAL": "60"}
+    whole = {
+        "PATH": aws.search_path,
+        "BUCKET_NAME": "some-bucket",
+        "PORT": str(free_port()),
+        "PAGES_DIR": str(pages),
+        "CHECK_INTERVAL": "60",
+    }
     become = "import ctypes,os,sys; assert ctypes.CDLL(None).prctl(36,1,0,0,0)==0; os.execvp('sh',['sh','-c',sys.argv[1]])"
     process = subprocess.Popen([sys.executable, "-c", become, SCRIPT], env=whole, stdout=subprocess.PIPE, text=True)
     try:
@@ -621,12 +630,6 @@ def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -
 
 
 # ── helpers ──
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:

@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 from workbook import terraform_release
 from workbook.errors import WorkbookError
 from workbook.paths import ROOT
+from workbook.ports import free_port
 
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 LOCK = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\\n]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
@@ -111,7 +112,7 @@ def releases(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", directory / terraform_release.VERSION
     server.shutdown()

@@ -21,6 +21,7 @@ from moto import mock_aws
 
 from workbook.errors import WorkbookError
 from workbook.inventory import LAYERS, TABLES, Inventory, Scope, read_inventory
+from workbook.ports import free_port
 from workbook.target import Target
 
 SCOPE = Scope("alloy-test-shop", "us-east-1", "us-west-2")
@@ -505,7 +506,7 @@ def at(port: int) -> Callable[..., Any]:
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A port that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", free_port())) as server:
         yield server
 
 

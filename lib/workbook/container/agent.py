@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from workbook.ports import HOST, free_port
+
 _RENEW_BEFORE = timedelta(minutes=10)
 
 
@@ -51,7 +53,7 @@ class TaskAgent:
             def log_message(self, format: str, *args: Any) -> None:
                 """Credentials pass here: nothing is written down."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((HOST, free_port()), Handler)
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()

@@ -9,6 +9,8 @@ import threading
 from typing import Any
 from xml.sax.saxutils import escape
 
+from workbook.ports import free_port
+
 
 class FaultProxy:
     """A TCP forwarder to `host`:`port` that can be told to fail, so that the endpoint behind it need not."""
@@ -20,7 +22,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closed = False
-        self._listener = self._bind(0)
+        self._listener = self._bind(free_port())
         self.port = int(self._listener.getsockname()[1])
         self._listen()
 

@@ -9,7 +9,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from workbook.container.definition import Definition
 from workbook.container.engine import call, engine_command
 from workbook.container.network import FaultProxy
 from workbook.errors import WorkbookError
+from workbook.ports import free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -64,7 +64,7 @@ class Container:
         search_path: str | None = None,
     ) -> None:
         self.definition, self.engine, self.agent, self.network = definition, engine, agent, network
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._directory = Path(tempfile.mkdtemp(prefix="workbook-container-"))
         # The log can be read after `stop`; it goes with this object.
@@ -273,12 +273,6 @@ class Container:
             if time.monotonic() > deadline:
                 raise WorkbookError(f"The container did not serve within {_START_SECONDS:.0f} s.", "Try again; is the machine busy?")
             time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _log_line(line: str) -> dict[str, Any]:

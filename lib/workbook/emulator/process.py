@@ -20,9 +20,9 @@ from pathlib import Path
 from workbook import paths
 from workbook.errors import WorkbookError
 from workbook.locking import lock
+from workbook.ports import HOST
 
 HEALTH_PATH = "/_embedded/instance"
-HOST = "127.0.0.1"
 PORT_VARIABLE = "WORKBOOK_EMBEDDED_PORT"
 HEALTH_SECONDS = 5.0  # for one answer; a busy server may be slow while it loads a service
 PORT_TAKEN = 98  # exit code of the server: the port belongs to another process

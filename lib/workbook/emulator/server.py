@@ -19,8 +19,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from workbook import paths
-from workbook.emulator.process import HEALTH_PATH, HOST, PORT_TAKEN
+from workbook import paths, ports
+from workbook.emulator.process import HEALTH_PATH, PORT_TAKEN
+from workbook.ports import HOST
 
 SETTINGS = {
     # Policies such as AmazonECSTaskExecutionRolePolicy exist, as they do on AWS.
@@ -46,10 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s", stream=sys.stdout)
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, args.port))
+        listener = _bind(args.port) if args.port else ports.bind()
     except OSError as error:
         print(f"cannot bind {HOST}:{args.port}: {error}", flush=True)
         sys.exit(PORT_TAKEN)
@@ -57,6 +56,13 @@ def main(argv: list[str] | None = None) -> None:
     # moto reads these when it is imported.
     os.environ.update(SETTINGS, MOTO_PORT=str(port))
     serve(listener, args.instance)
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    return listener
 
 
 def serve(listener: socket.socket, instance: str) -> None:

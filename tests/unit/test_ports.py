@@ -1,0 +1,25 @@
+"""Free ports are free, and none that the system could have told a kernel to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbook import ports
+
+
+def test_two_have_different_ports_which_the_system_does_not_give_away() -> None:
+    with ports.bind() as first, ports.bind() as second:
+        both = {first.getsockname()[1], second.getsockname()[1], ports.free_port()}
+    assert len(both) == 3
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest = int(given.read_text().split()[0]) if given.exists() else 32768
+    assert max(both) < lowest
+
+
+def test_where_none_is_free_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ports.bind() as taken:
+        monkeypatch.setattr(ports, "_RANGE", range(taken.getsockname()[1], taken.getsockname()[1] + 1))
+        with pytest.raises(OSError, match="No port between"):
+            ports.bind()
