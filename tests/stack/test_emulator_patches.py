@@ -277,12 +277,12 @@ def test_ecs_service_fields(moto: Client, embedded: Client) -> None:
     def probe(client: Client) -> dict[str, Any]:
         cluster, _ = cluster_with_service(client, **given)
         read = client("ecs").describe_services(cluster=cluster, services=["app"])["services"][0]
-        return {name: read.get(name) for name in (*given, "launchType")}
+        return {name: read.get(name) for name in (*given, "launchType", "platformVersion")}
 
     gap, right = probe(moto), probe(embedded)
     assert [name for name in given if gap[name] == given[name]] == []
-    assert gap["launchType"] == "EC2"
-    assert right == {**given, "launchType": None}
+    assert (gap["launchType"], gap["platformVersion"]) == ("EC2", None)
+    assert right == {**given, "launchType": None, "platformVersion": "LATEST"}
 
 
 def test_a_service_without_launch_type_takes_the_strategy_of_its_cluster(embedded: Client) -> None:

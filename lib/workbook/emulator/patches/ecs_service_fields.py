@@ -1,8 +1,8 @@
 """An ECS service is read back with everything it was created with.
 
 moto's CreateService drops the capacity provider strategy (and calls the service EC2), the deployment configuration with its
-circuit breaker, the health check grace period, Availability Zone rebalancing, execute-command and managed tags; UpdateService
-keeps what it is given. AWS returns all of them from DescribeServices.
+circuit breaker, the health check grace period, Availability Zone rebalancing, execute-command and managed tags, and knows no
+platform version where none is asked for; UpdateService keeps what it is given. AWS returns all of them from DescribeServices.
 
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
 """
@@ -48,6 +48,8 @@ def apply() -> None:
             for deployment in service.deployments:
                 deployment["launchType"] = None
                 deployment["capacityProviderStrategy"] = strategy
+        if service.platform_version is None and service.launch_type != "EC2":
+            service.platform_version = "LATEST"
         return ActionResult({"service": service})
 
     override(EC2ContainerServiceResponse, create_service=create_service)
