@@ -156,6 +156,18 @@ def test_ec2_network_acl_errors(moto: Client, embedded: Client) -> None:
     assert probe(embedded) == ("InvalidNetworkAclID.NotFound", "InvalidNetworkAclEntry.NotFound")
 
 
+def test_ec2_network_acl_closing_rule(moto: Client, embedded: Client) -> None:
+    def probe(client: Client) -> list[tuple[int, str, str, str, bool]]:
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+        entries = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+        return [(e["RuleNumber"], e["RuleAction"], e["Protocol"], e["CidrBlock"], e["Egress"]) for e in entries]
+
+    assert probe(moto) == []
+    assert sorted(probe(embedded)) == [(32767, "deny", "-1", "0.0.0.0/0", egress) for egress in (False, True)]
+
+
 def test_ec2_rule_descriptions(moto: Client, embedded: Client) -> None:
     def setup(client: Client) -> tuple[Any, str, str, str]:
         ec2 = client("ec2")

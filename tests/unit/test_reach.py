@@ -233,6 +233,8 @@ def test_the_lowest_rule_number_decides(dev: Inventory) -> None:
 def test_no_matching_entry_is_a_denial(dev: Inventory) -> None:
     less = drop(dev, "nacl_entries", lambda r: r["network_acl"] == PUBLIC and r["direction"] == "ingress" and r["from_port"] == 80)
     answer = reach(less, "internet", "alb", 80)
+    assert answer.verdict == "no" and answer.stops[0].rule == "rule 32767: deny all 0.0.0.0/0"
+    answer = reach(drop(less, "nacl_entries", lambda r: r["rule_number"] == 32767), "internet", "alb", 80)
     assert answer.verdict == "no" and answer.stops[0].rule == "no rule matches: denied"
 
 

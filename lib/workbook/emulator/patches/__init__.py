@@ -12,7 +12,7 @@ PATCHES: dict[str, tuple[str, ...]] = {
     "core": ("unimplemented",),
     "applicationautoscaling": ("appautoscaling_tags",),
     "budgets": ("budgets_reads",),
-    "ec2": ("ec2_network_acl_errors", "ec2_rule_descriptions"),
+    "ec2": ("ec2_network_acl_closing_rule", "ec2_network_acl_errors", "ec2_rule_descriptions"),
     "ecr": ("ecr_immutable_tag", "ecr_pull_through_cache"),
     "ecs": ("ecs_service_fields", "ecs_service_tasks"),
     "s3": ("s3_bucket_policy", "s3_intelligent_tiering", "s3_logging_principal", "s3_replication", "s3_subresources"),
