@@ -214,7 +214,7 @@ def test_one_after_the_other_gives_the_same_as_all_at_once() -> None:
 def test_one_worker_makes_one_call_at_a_time() -> None:
     deploy(2)
     assert busiest(workers=1) == 1
-    assert busiest(workers=16) > 1
+    assert busiest(workers=16) > 4
 
 
 def busiest(workers: int) -> int:
@@ -319,40 +319,6 @@ def test_progress_ends_with_every_call_done() -> None:
     done, known, _ = seen[-1]
     assert done == known == len(factory.calls)
     assert [step[0] for step in seen] == sorted(step[0] for step in seen)
-
-
-# ── at once ──
-
-
-def test_calls_are_under_way_at_the_same_time() -> None:
-    """How much faster that is depends on the distance: `python -m bench inventory` measures it."""
-    deploy(2)
-
-    def read(workers: int) -> tuple[Inventory, int]:
-        guard, under_way, most = threading.Lock(), [0], [0]
-
-        def enter(**_: Any) -> None:
-            with guard:
-                under_way[0] += 1
-                most[0] = max(most[0], under_way[0])
-            time.sleep(0.02)
-
-        def leave(**_: Any) -> None:
-            with guard:
-                under_way[0] -= 1
-
-        def client(service: str, region: str | None = None) -> Any:
-            created = client_of(service, region)
-            created.meta.events.register("before-call", enter)
-            created.meta.events.register("after-call", leave)
-            return created
-
-        return read_inventory(client, SCOPE, workers=workers), most[0]
-
-    (in_sequence, one), (at_once, many) = read(1), read(16)
-    assert same(in_sequence, at_once)
-    assert one == 1
-    assert 4 < many <= 16
 
 
 # ── pages ──
