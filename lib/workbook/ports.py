@@ -6,7 +6,6 @@ and the kernel then does not start.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import socket
 
@@ -14,19 +13,30 @@ HOST = "127.0.0.1"
 _RANGE = range(20000, 30000)  # Linux gives away 32768 and above, macOS 49152 and above.
 
 
-def bind() -> socket.socket:
-    """A TCP socket of its own, bound to a port that nobody had; it does not listen yet.
+def bind(port: int = 0) -> socket.socket:
+    """A TCP socket of its own, bound and not yet listening.
+
+    Parameters
+    ----------
+    port : the port it needs; 0 for any that nobody has.
 
     Raises
     ------
-    OSError : no port could be had.
+    OSError : somebody else has the port, or none is free.
     """
-    for port in random.sample(_RANGE, min(200, len(_RANGE))):
+    for candidate in [port] if port else random.sample(_RANGE, min(200, len(_RANGE))):
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        with contextlib.suppress(OSError):
-            bound.bind((HOST, port))
-            return bound
-        bound.close()
+        # Connections of the last holder may linger, which is no reason to refuse a port that is wanted; a free one has none.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(bool(port)))
+        try:
+            bound.bind((HOST, candidate))
+        except OSError:
+            bound.close()
+            if port:
+                raise
+            continue
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return bound
     raise OSError(f"No port between {_RANGE.start} and {_RANGE.stop} is free.")
 
 

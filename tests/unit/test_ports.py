@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,17 @@ def test_where_none_is_free_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ports, "_RANGE", range(taken.getsockname()[1], taken.getsockname()[1] + 1))
         with pytest.raises(OSError, match="No port between"):
             ports.bind()
+
+
+def test_a_port_that_is_needed_can_be_had_again_and_not_from_somebody_who_listens() -> None:
+    with ports.bind() as first:
+        first.listen()
+        address = first.getsockname()
+        with pytest.raises(OSError, match="in use"):
+            ports.bind(address[1])
+        with socket.create_connection(address) as client:
+            first.accept()[0].close()
+            client.recv(1)
+    # The closed connection lingers.
+    with ports.bind(address[1]) as again:
+        assert again.getsockname() == address

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 from xml.sax.saxutils import escape
 
-from workbook.ports import free_port
+from workbook.ports import bind
 
 
 class FaultProxy:
@@ -22,7 +22,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closed = False
-        self._listener = self._bind(free_port())
+        self._listener = bind()
         self.port = int(self._listener.getsockname()[1])
         self._listen()
 
@@ -49,7 +49,7 @@ class FaultProxy:
         self._listener.close()
         self._cut()
         # Bound and not listening: the port stays ours and every connection is refused.
-        self._listener = self._bind(self.port)
+        self._listener = bind(self.port)
 
     def hang(self) -> None:
         """Take connections and never answer, as packets that a firewall drops."""
@@ -74,12 +74,6 @@ class FaultProxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._cut()
-
-    def _bind(self, port: int) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        return listener
 
     def _listen(self) -> None:
         self._listener.listen(64)

@@ -21,7 +21,6 @@ from typing import Any
 
 from workbook import paths, ports
 from workbook.emulator.process import HEALTH_PATH, PORT_TAKEN
-from workbook.ports import HOST
 
 SETTINGS = {
     # Policies such as AmazonECSTaskExecutionRolePolicy exist, as they do on AWS.
@@ -48,21 +47,14 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s", stream=sys.stdout)
 
     try:
-        listener = _bind(args.port) if args.port else ports.bind()
+        listener = ports.bind(args.port)
     except OSError as error:
-        print(f"cannot bind {HOST}:{args.port}: {error}", flush=True)
+        print(f"cannot bind {ports.HOST}:{args.port}: {error}", flush=True)
         sys.exit(PORT_TAKEN)
     port = listener.getsockname()[1]
     # moto reads these when it is imported.
     os.environ.update(SETTINGS, MOTO_PORT=str(port))
     serve(listener, args.instance)
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
-    return listener
 
 
 def serve(listener: socket.socket, instance: str) -> None:
