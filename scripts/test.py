@@ -34,7 +34,6 @@ class Suite:
     seconds: int
 
 
-# The limits are for what hangs, on a machine that has a fifth of itself to give; they are no measure of what is quick.
 RUNNING: list[subprocess.Popen[str]] = []
 NBVAL = [
     "--nbval",
@@ -43,6 +42,7 @@ NBVAL = [
     "--nbval-kernel-startup-timeout=300",
     "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
 ]
+# The limits are for what hangs, on a machine that has a fifth of itself to give; they are no measure of what is quick.
 SUITES = {
     "unit": Suite(["tests/unit"], 400, 3000),
     "stack": Suite(["tests/stack"], 1200, 6000),
@@ -174,7 +174,7 @@ def _read(report: Path) -> tuple[Counter[str], list[str]]:
     causes = []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         failures = [*case.iter("failure"), *case.iter("error")]
-        counts[("failed" if failures else "skipped") if failures or case.find("skipped") is not None else "passed"] += 1
+        counts["failed" if failures else "skipped" if case.find("skipped") is not None else "passed"] += 1
         for failure in failures[:1]:
             message, last = " ".join(_words(failure.get("message") or "")), (failure.text or "").strip().rpartition("\n")[2]
             causes.append(f"{case.get('classname')}::{case.get('name')}: {message[:400]} … {' '.join(_words(last))}")

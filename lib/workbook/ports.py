@@ -24,7 +24,7 @@ def bind(port: int = 0) -> socket.socket:
     ------
     OSError : somebody else has the port, or none is free.
     """
-    for candidate in [port] if port else random.sample(_RANGE, min(200, len(_RANGE))):
+    for candidate in [port] if port else random.sample(_RANGE, len(_RANGE)):
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # Connections of the last holder may linger, which is no reason to refuse a port that is wanted; a free one has none.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(bool(port)))
@@ -35,6 +35,7 @@ def bind(port: int = 0) -> socket.socket:
             if port:
                 raise
             continue
+        # What lingers of this one's connections keeps nobody from the port either.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return bound
     raise OSError(f"No port between {_RANGE.start} and {_RANGE.stop} is free.")

@@ -46,6 +46,8 @@ TIMEOUT = {
 }
 """Seconds after which a command is ended."""
 
+# Terraform and its provider live for seconds and have memory enough: Go's collector would only take processor time.
+SPARING = {"GOGC": "400"}
 # Long enough for a call that is under way to end, short enough for a person who waits: aws_lb alone takes 60 s.
 STOP_SECONDS = 90.0
 # A moment, since another plan ends soon; an apply does not, and is better named than waited for.
@@ -96,8 +98,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             (run_dir / name).mkdir(parents=True, exist_ok=True)
         os.chmod(run_dir, 0o700)
         self.environ = {
-            # Terraform and its provider live for seconds and have memory enough: Go's collector would only take processor time.
-            "GOGC": "400",
+            **SPARING,
             **environ,
             **cli_configuration(environ, run_dir),
             "TF_DATA_DIR": str(run_dir / "terraform-data"),

@@ -163,7 +163,7 @@ def test_an_answer_that_got_lost_is_given_again(polluted: emulator.Emulator) -> 
 
     def send_and_lose(request: Any, **_: Any) -> None:
         sent = urllib.request.Request(request.url, request.body.encode(), dict(request.headers.items()), method=request.method)
-        with urllib.request.urlopen(sent, timeout=10) as answer:
+        with urllib.request.urlopen(sent, timeout=60) as answer:
             lost.append(answer.read())
         request.headers["amz-sdk-request"] = "attempt=2; max=4"
 

@@ -12,7 +12,7 @@ import pytest
 from workbook.paths import ROOT
 from workbook.provider_source import cli_configuration
 from workbook.target import Target
-from workbook.terraform import find_terraform
+from workbook.terraform import SPARING, find_terraform
 
 MODULES = sorted(path.parent.parent for path in (ROOT / "terraform" / "modules").glob("*/tests/*.tftest.hcl"))
 
@@ -39,7 +39,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     configuration.write_text(
         f'provider_installation {{\n  dev_overrides {{\n    "hashicorp/aws" = "{package.resolve()}"\n  }}\n  direct {{}}\n}}\n'
     )
-    return {"GOGC": "400", **target, "TF_CLI_CONFIG_FILE": str(configuration)}
+    return {**SPARING, **target, "TF_CLI_CONFIG_FILE": str(configuration)}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES)), ids=lambda path: path.name)

@@ -436,7 +436,9 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def test_a_dead_endpoint_is_one_error_and_quick(listener: socket.socket, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_dead_endpoint_is_one_error_and_quick(
+    listener: socket.socket, capfd: pytest.CaptureFixture[str], within: Callable[..., None]
+) -> None:
     port = listener.getsockname()[1]
     listener.close()
     client = at(port)
@@ -444,18 +446,27 @@ def test_a_dead_endpoint_is_one_error_and_quick(listener: socket.socket, capfd: 
         read_inventory(client, SCOPE)
     assert str(port) in caught.value.cause
     assert "then read again" in caught.value.next_step
+
     # Again, with the session's data already loaded, to time the answer alone.
-    began = time.monotonic()
-    with pytest.raises(WorkbookError, match="AWS does not answer"):
-        read_inventory(client, SCOPE)
-    assert time.monotonic() - began < 10
+    def read() -> float:
+        began = time.monotonic()
+        with pytest.raises(WorkbookError, match="AWS does not answer"):
+            read_inventory(client, SCOPE)
+        return time.monotonic() - began
+
+    within(2, read)
     assert capfd.readouterr().err == ""
 
 
-def test_an_endpoint_that_never_answers_ends_at_the_time_limit(listener: socket.socket, capfd: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    with pytest.raises(WorkbookError, match="took longer than 1 seconds"):
-        read_inventory(at(listener.getsockname()[1]), SCOPE, timeout=1)
-    assert time.monotonic() - began < 30
+def test_an_endpoint_that_never_answers_ends_at_the_time_limit(
+    listener: socket.socket, capfd: pytest.CaptureFixture[str], within: Callable[..., None]
+) -> None:
+    def read() -> float:
+        began = time.monotonic()
+        with pytest.raises(WorkbookError, match="took longer than 1 seconds"):
+            read_inventory(at(listener.getsockname()[1]), SCOPE, timeout=1)
+        return time.monotonic() - began
+
+    within(5, read)
     listener.close()
     assert capfd.readouterr().err == ""

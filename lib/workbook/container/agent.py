@@ -55,7 +55,7 @@ class TaskAgent:
 
         self._server = http.server.ThreadingHTTPServer((HOST, free_port()), Handler)
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.address = f"http://{HOST}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
 
     def environment(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 from xml.sax.saxutils import escape
 
-from workbook.ports import bind
+from workbook.ports import HOST, bind
 
 
 class FaultProxy:
@@ -28,7 +28,7 @@ class FaultProxy:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{HOST}:{self.port}"
 
     def heal(self) -> None:
         """Forward again."""

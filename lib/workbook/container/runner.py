@@ -26,7 +26,7 @@ from workbook.container.definition import Definition
 from workbook.container.engine import call, engine_command
 from workbook.container.network import FaultProxy
 from workbook.errors import WorkbookError
-from workbook.ports import free_port
+from workbook.ports import HOST, free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -65,7 +65,7 @@ class Container:
     ) -> None:
         self.definition, self.engine, self.agent, self.network = definition, engine, agent, network
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{HOST}:{self.port}"
         self._directory = Path(tempfile.mkdtemp(prefix="workbook-container-"))
         # The log can be read after `stop`; it goes with this object.
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
