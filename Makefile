@@ -39,7 +39,7 @@ bench: $(STAMP)  ## the driver against bare Terraform, the inventory against cal
 	@$(PYTHON) -m bench
 
 notebooks: $(STAMP)  ## execute every notebook on an empty account and save it with its outputs
-	@$(PYTHON) -m workbook.walkthrough --save
+	@$(PYTHON) -m workbook.notebooks.walkthrough --save
 
 doctor: $(STAMP)  ## what is installed, which target, what is deployed
 	@$(PREFIX)/bin/workbook doctor

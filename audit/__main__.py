@@ -21,17 +21,19 @@ from audit.report import report
 from audit.scans import Scan, scan_hcl, scan_plan, scan_policies
 from workbook.claims import Results, judge
 from workbook.display import note
+from workbook.display.progress import Progress
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
-from workbook.plan import Plan
-from workbook.progress import Progress
+from workbook.host.paths import ROOT
+from workbook.terraform.plan import Plan
 from workbook.workbook import Workbook, open_workbook
 
 HERE = ROOT / "audit"
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="python -m audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        prog="python -m audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     # Waivers speak of this environment on this target.
     os.environ["WORKBOOK_TARGET"] = "embedded"
     started = time.monotonic()
@@ -76,7 +78,8 @@ def _settled_plan(wb: Workbook) -> Plan:
         plan = wb.plan()
     if not plan.empty:
         raise WorkbookError(
-            "The stack does not come to rest: a plan right after an apply wants changes.", "Run `workbook plan` to see which."
+            "The stack does not come to rest: a plan right after an apply wants changes.",
+            "Run `workbook plan` to see which.",
         )
     return plan
 

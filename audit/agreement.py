@@ -46,7 +46,8 @@ def compare(pairs: Mapping[str, str], plan: Scan, reconciled: Reconciled, claims
     gone = [check for check in pairs if check not in failed and not plan.passed[check]]
     if gone:
         raise WorkbookError(
-            f"checkov did not run {', '.join(gone)} on the plan.", "Take it out of audit/agreement.toml, or find what replaced it."
+            f"checkov did not run {', '.join(gone)} on the plan.",
+            "Take it out of audit/agreement.toml, or find what replaced it.",
         )
     reasons: dict[str, list[str]] = {}
     for waiver, findings in reconciled.waived.items():
@@ -61,5 +62,7 @@ def compare(pairs: Mapping[str, str], plan: Scan, reconciled: Reconciled, claims
         why = ""
         if agree is False:
             why = " ".join(dict.fromkeys(reasons.get(check, []))) if check in failed else result.reason
-        opinions.append(Opinion(check, "failed" if check in failed else "passed", claim, result.verdict.value, agree, why))
+        opinions.append(
+            Opinion(check, "failed" if check in failed else "passed", claim, result.verdict.value, agree, why)
+        )
     return opinions

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from workbook.display.progress import Progress
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
-from workbook.progress import Progress
+from workbook.host.paths import ROOT
 
 LOCK = ROOT / "audit" / "requirements.lock"
 DIRECTORY = ROOT / ".workbook" / "audit-env"
@@ -37,7 +37,19 @@ def python() -> Path:
     else:
         _run([sys.executable, "-m", "venv", "--clear", str(DIRECTORY)])
         progress.say("installing with pip, which takes minutes", force=True)
-        _run([str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)])
+        _run(
+            [
+                str(interpreter),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "-r",
+                str(LOCK),
+            ]
+        )
     stamp.write_text(wanted)
     progress.say("ready", force=True)
     return interpreter
@@ -48,7 +60,8 @@ def _run(command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise WorkbookError(
-            f"The environment of checkov was not ready after {SECONDS} s.", "Run this again: what was downloaded is kept."
+            f"The environment of checkov was not ready after {SECONDS} s.",
+            "Run this again: what was downloaded is kept.",
         ) from None
     if done.returncode != 0:
         raise WorkbookError(

@@ -30,9 +30,14 @@ def documents(inventory: Inventory) -> Iterator[tuple[str, Document]]:
             yield f"endpoint/{endpoint['name']}", endpoint["policy"]
     for kind, (table, owner) in _BY_STATEMENT.items():
         yield from _put_together(kind, inventory.records(table), owner)
-    yield from _put_together("inline", [row for row in inventory.records("iam_statements") if row["kind"] == "inline"], "policy")
+    yield from _put_together(
+        "inline", [row for row in inventory.records("iam_statements") if row["kind"] == "inline"], "policy"
+    )
 
 
 def _put_together(kind: str, rows: list[dict[str, Any]], owner: str) -> Iterator[tuple[str, Document]]:
     for name in dict.fromkeys(row[owner] for row in rows):
-        yield f"{kind}/{name}", {"Version": "2012-10-17", "Statement": [row["statement"] for row in rows if row[owner] == name]}
+        yield (
+            f"{kind}/{name}",
+            {"Version": "2012-10-17", "Statement": [row["statement"] for row in rows if row[owner] == name]},
+        )

@@ -49,7 +49,11 @@ class Waiver:
         """Those of `resources` that fit a finding; [] when the waiver is for another check or view."""
         if finding.check != self.check or finding.view not in self.views:
             return []
-        return [resource for resource in self.resources if re.fullmatch(".*".join(map(re.escape, resource.split("*"))), finding.resource)]
+        return [
+            resource
+            for resource in self.resources
+            if re.fullmatch(".*".join(map(re.escape, resource.split("*"))), finding.resource)
+        ]
 
 
 @dataclass
@@ -75,7 +79,9 @@ def read_waivers(path: Path) -> list[Waiver]:
     try:
         entries = tomllib.loads(path.read_text())["waiver"]
     except (tomllib.TOMLDecodeError, KeyError) as error:
-        raise WorkbookError(f"{path.name} is not a list of [[waiver]] tables in TOML.", "Mend it.", str(error)) from None
+        raise WorkbookError(
+            f"{path.name} is not a list of [[waiver]] tables in TOML.", "Mend it.", str(error)
+        ) from None
     waivers = [_waiver(path, number, entry) for number, entry in enumerate(entries, start=1)]
     named = Counter((waiver.check, resource) for waiver in waivers for resource in waiver.resources)
     twice = [f"{check} on {resource}" for (check, resource), count in named.items() if count > 1]
@@ -87,10 +93,13 @@ def read_waivers(path: Path) -> list[Waiver]:
 def _waiver(path: Path, number: int, entry: Mapping[str, Any]) -> Waiver:
     where = f"Waiver {number} of {path.name} ({entry.get('check', 'no check')})"
     if set(entry) != _KEYS:
-        raise WorkbookError(f"{where} has the keys {', '.join(sorted(entry))}.", f"It needs {', '.join(sorted(_KEYS))}.")
+        raise WorkbookError(
+            f"{where} has the keys {', '.join(sorted(entry))}.", f"It needs {', '.join(sorted(_KEYS))}."
+        )
     if not entry["resources"] or not entry["views"] or not set(entry["views"]) <= set(VIEWS):
         raise WorkbookError(
-            f"{where} is for resources {entry['resources']} in {entry['views']}.", f"It needs one of each. Views: {', '.join(VIEWS)}."
+            f"{where} is for resources {entry['resources']} in {entry['views']}.",
+            f"It needs one of each. Views: {', '.join(VIEWS)}.",
         )
     if len(entry["reason"].split()) < _WORDS or not entry["reason"].rstrip().endswith("."):
         raise WorkbookError(f"{where} gives no reason.", "Say in a sentence why the finding is accepted.")

@@ -14,7 +14,7 @@ from typing import Any
 from audit.environment import DIRECTORY
 from audit.reconcile import Finding
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
+from workbook.host.paths import ROOT
 
 SECONDS = 300
 
@@ -50,7 +50,9 @@ def scan_policies(python: Path, policies: Iterable[tuple[str, dict[str, Any]]]) 
     documents = list(policies)
     if not documents:
         raise WorkbookError("There is no policy to look at.", "Deploy the stack, then run this again.")
-    told = json.loads(_run([str(python), str(ROOT / "audit" / "lint_policies.py")], "parliament", json.dumps(documents)))
+    told = json.loads(
+        _run([str(python), str(ROOT / "audit" / "lint_policies.py")], "parliament", json.dumps(documents))
+    )
     findings = {Finding("policies", f["check"], f["resource"], f["title"], f["detail"]): None for f in told}
     clean = len(documents) - len({finding.resource for finding in findings})
     return Scan("policies", Counter({"policies": clean}), list(findings))
@@ -58,15 +60,30 @@ def scan_policies(python: Path, policies: Iterable[tuple[str, dict[str, Any]]]) 
 
 def _checkov(python: Path, view: str, framework: str, of: list[str]) -> Scan:
     # Without an API key, and with downloads and the search for updates off, checkov calls nobody.
-    command = [str(python), "-m", "checkov.main", "--framework", framework, *of, "--skip-download", "--compact", "--soft-fail"]
+    command = [
+        str(python),
+        "-m",
+        "checkov.main",
+        "--framework",
+        framework,
+        *of,
+        "--skip-download",
+        "--compact",
+        "--soft-fail",
+    ]
     told = json.loads(_run([*command, "--output", "json"], f"checkov on the {view}"))
     if "results" not in told or told["summary"]["parsing_errors"]:
-        raise WorkbookError(f"checkov could not read the {view}.", "Run `terraform validate`; an unread file would pass unseen.")
+        raise WorkbookError(
+            f"checkov could not read the {view}.", "Run `terraform validate`; an unread file would pass unseen."
+        )
     results = told["results"]
     return Scan(
         view,
         Counter(check["check_id"] for check in results["passed_checks"]),
-        [Finding(view, check["check_id"], check["resource"], check["check_name"], _where(check)) for check in results["failed_checks"]],
+        [
+            Finding(view, check["check_id"], check["resource"], check["check_name"], _where(check))
+            for check in results["failed_checks"]
+        ],
     )
 
 
@@ -77,11 +94,22 @@ def _where(check: dict[str, Any]) -> str:
 
 def _run(command: list[str], name: str, text: str = "") -> str:
     """Standard output of a tool that has neither the person's settings nor their credentials."""
-    settings = {"HOME": str(DIRECTORY), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
+    settings = {
+        "HOME": str(DIRECTORY),
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true",
+    }
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env=settings)
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env=settings
+        )
     except subprocess.TimeoutExpired:
-        raise WorkbookError(f"{name} had not ended after {SECONDS} s and was stopped.", "Run this again on a less busy machine.") from None
+        raise WorkbookError(
+            f"{name} had not ended after {SECONDS} s and was stopped.", "Run this again on a less busy machine."
+        ) from None
     if done.returncode != 0 or not done.stdout.strip():
-        raise WorkbookError(f"{name} failed.", f"Remove {DIRECTORY.relative_to(ROOT)} and run this again.", done.stderr.strip()[-600:])
+        raise WorkbookError(
+            f"{name} failed.", f"Remove {DIRECTORY.relative_to(ROOT)} and run this again.", done.stderr.strip()[-600:]
+        )
     return done.stdout

@@ -19,19 +19,26 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbook import drawing, emulator
+from workbook import emulator
+from workbook.diagram import render
 from workbook.errors import WorkbookError
+from workbook.host.paths import DIAGRAMS, ROOT
 from workbook.inventory import Scope, read_inventory
-from workbook.paths import DIAGRAMS, ROOT
 from workbook.workbook import Workbook
 
 PARTS = ("driver", "inventory", "drawing", "walkthrough")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", default=list(PARTS), choices=[*PARTS, []], help="which to measure (default: all)")
-    parser.add_argument("--pairs", type=int, default=1, help="how many pairs of the driver and of the walkthrough (default: 1)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "part", nargs="*", default=list(PARTS), choices=[*PARTS, []], help="which to measure (default: all)"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=1, help="how many pairs of the driver and of the walkthrough (default: 1)"
+    )
     options = parser.parse_args()
     os.environ.pop("WORKBOOK_TARGET", None)
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, embedded AWS")
@@ -70,7 +77,9 @@ def seconds_of(command: list[str], directory: Path = ROOT, environ: Mapping[str,
     done = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=1800)
     if done.returncode:
         raise WorkbookError(
-            f"{' '.join(command[:2])} failed, so there is no figure.", "Measure again.", (done.stdout + done.stderr).strip()[-3000:]
+            f"{' '.join(command[:2])} failed, so there is no figure.",
+            "Measure again.",
+            (done.stdout + done.stderr).strip()[-3000:],
         )
     return time.perf_counter() - began
 
@@ -121,7 +130,8 @@ def in_a_shell() -> dict[str, float]:
         "plan": terraform("plan", "-input=false", f"-out={plan}"),
         "apply": terraform("apply", "-input=false", plan),
         "no-op plan": terraform("plan", "-input=false", f"-out={plan}"),
-        "destroy": terraform("plan", "-destroy", "-input=false", f"-out={plan}") + terraform("apply", "-input=false", plan),
+        "destroy": terraform("plan", "-destroy", "-input=false", f"-out={plan}")
+        + terraform("apply", "-input=false", plan),
     }
 
 
@@ -159,7 +169,7 @@ def pictures(pairs: int) -> None:
     read = Inventory.from_json((ROOT / "tests" / "unit" / "fixtures" / "inventory_dev.json").read_text())
     for path in sorted(DIAGRAMS.glob("*.py")):
         print(
-            f"  {path.stem:<14} {statistics.median(timed(lambda name=path.stem: drawing.draw(name, read)) for _ in range(3)):7.2f} s",
+            f"  {path.stem:<14} {statistics.median(timed(lambda name=path.stem: render.draw(name, read)) for _ in range(3)):7.2f} s",
             flush=True,
         )
 

@@ -6,8 +6,17 @@ from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint, InternetGateway, NATGateway
 from diagrams.aws.storage import SimpleStorageServiceS3BucketWithObjects
 
-from workbook.flows import INTERNET, Key, egress_flows, endpoint_flows, gateway_flows, network_flows, record_flows, rows
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import (
+    INTERNET,
+    Key,
+    egress_flows,
+    endpoint_flows,
+    gateway_flows,
+    network_flows,
+    record_flows,
+    rows,
+)
 
 DRAWS = (
     "vpcs",
@@ -45,7 +54,9 @@ def network(picture, inventory):
             picture.card(InternetGateway, Key("internet_gateways", gateway["name"]), "Internet gateway")
         for balancer in rows(inventory, "load_balancers"):
             where = f"in {len(balancer['subnets'])} public subnets"
-            picture.card(ElbApplicationLoadBalancer, Key("load_balancers", balancer["name"]), "Application Load Balancer", where)
+            picture.card(
+                ElbApplicationLoadBalancer, Key("load_balancers", balancer["name"]), "Application Load Balancer", where
+            )
     with picture.row(gap=18):
         for zone in sorted({subnet["az"] for subnet in rows(inventory, "subnets")}):
             with picture.box("zone", f"Zone {zone}", grow=True):
@@ -85,7 +96,9 @@ def regional(picture, inventory):
     for group in rows(inventory, "log_groups"):
         picture.card(CloudwatchLogs, Key("log_groups", group["name"]), "Log group", group["name"])
     for repository in rows(inventory, "repositories"):
-        picture.card(EC2ContainerRegistryRegistry, Key("repositories", repository["name"]), "Repository", repository["name"])
+        picture.card(
+            EC2ContainerRegistryRegistry, Key("repositories", repository["name"]), "Repository", repository["name"]
+        )
     buckets(picture, inventory, picture.region)
 
 
@@ -99,7 +112,12 @@ def replicas(picture, inventory):
 
 def buckets(picture, inventory, region):
     for bucket in rows(inventory, "buckets", region=region):
-        picture.card(SimpleStorageServiceS3BucketWithObjects, Key("buckets", bucket["name"]), "Bucket", picture.short(bucket["name"]))
+        picture.card(
+            SimpleStorageServiceS3BucketWithObjects,
+            Key("buckets", bucket["name"]),
+            "Bucket",
+            picture.short(bucket["name"]),
+        )
 
 
 def arrows(picture, inventory, interfaces):

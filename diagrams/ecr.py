@@ -5,11 +5,15 @@ from diagrams.aws.general import Users
 from diagrams.aws.network import Endpoint
 from diagrams.aws.security import IdentityAndAccessManagementIamRole
 
-from workbook.flows import Flow, Key, endpoint_flows, resource_policy_flows, role_flows, rows
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import Flow, Key, endpoint_flows, resource_policy_flows, role_flows, rows
 
 DRAWS = ("repositories", "repository_lifecycle_rules")
-SOURCES = {"roles": (IdentityAndAccessManagementIamRole, "Roles"), "endpoints": (Endpoint, "VPC endpoints"), "generic": (Users, "Others")}
+SOURCES = {
+    "roles": (IdentityAndAccessManagementIamRole, "Roles"),
+    "endpoints": (Endpoint, "VPC endpoints"),
+    "generic": (Users, "Others"),
+}
 
 
 def draw(inventory):

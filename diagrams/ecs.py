@@ -1,14 +1,18 @@
 """The application: the way of a request to a container, and what the container may reach from there."""
 
-from diagrams.aws.compute import ElasticContainerServiceContainer, ElasticContainerServiceService, ElasticContainerServiceTask
+from diagrams.aws.compute import (
+    ElasticContainerServiceContainer,
+    ElasticContainerServiceService,
+    ElasticContainerServiceTask,
+)
 from diagrams.aws.general import InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import ElasticLoadBalancing, ElbApplicationLoadBalancer, Endpoint, NATGateway
 from diagrams.aws.security import IdentityAndAccessManagementIamRole
 from diagrams.aws.storage import SimpleStorageServiceS3BucketWithObjects
 
-from workbook.flows import INTERNET, Flow, Key, egress_flows, network_flows, record_flows, role_flows, rows
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import INTERNET, Flow, Key, egress_flows, network_flows, record_flows, role_flows, rows
 
 DRAWS = ("services", "clusters", "task_definitions", "containers", "load_balancers", "target_groups")
 
@@ -22,7 +26,9 @@ def draw(inventory):
         with picture.column():
             tasks(picture, inventory)
         with picture.column(gap=20):
-            boxes = reached(picture, inventory, {flow.target for flow in connections if flow.source.table == "services"})
+            boxes = reached(
+                picture, inventory, {flow.target for flow in connections if flow.source.table == "services"}
+            )
             roles(picture, inventory)
             kept(picture, inventory)
         parts(picture, inventory)
@@ -34,7 +40,12 @@ def draw(inventory):
         for flow in connections:
             # A request goes by the target group, which has no security group of its own.
             tail = behind.get(flow.target) if flow.source.table == "load_balancers" else None
-            picture.flow(flow, "allowed", tail=tail if tail and picture.draws(tail) else None, head=boxes.get(flow.target.table, ""))
+            picture.flow(
+                flow,
+                "allowed",
+                tail=tail if tail and picture.draws(tail) else None,
+                head=boxes.get(flow.target.table, ""),
+            )
         for flow in role_flows(inventory):
             picture.flow(flow, "policy")
         for flow in record_flows(inventory):
@@ -45,10 +56,13 @@ def draw(inventory):
 def balancers(picture, inventory):
     for balancer in rows(inventory, "load_balancers"):
         listeners = [
-            f"{row['protocol']} :{row['port']} {row['action']}" for row in rows(inventory, "listeners", load_balancer=balancer["name"])
+            f"{row['protocol']} :{row['port']} {row['action']}"
+            for row in rows(inventory, "listeners", load_balancer=balancer["name"])
         ]
         where = f"in {len(balancer['subnets'])} subnets"
-        picture.card(ElbApplicationLoadBalancer, Key("load_balancers", balancer["name"]), "Load balancer", where, *listeners)
+        picture.card(
+            ElbApplicationLoadBalancer, Key("load_balancers", balancer["name"]), "Load balancer", where, *listeners
+        )
     for group in rows(inventory, "target_groups"):
         to, check = (
             f"{group['protocol']} :{group['port']} to each {group['target_type']}",
@@ -69,10 +83,18 @@ def tasks(picture, inventory):
 
 def services(picture, inventory, found):
     for service in found:
-        scale = [f"scales from {row['minimum']} to {row['maximum']}" for row in rows(inventory, "autoscaling", service=service["name"])][:1]
+        scale = [
+            f"scales from {row['minimum']} to {row['maximum']}"
+            for row in rows(inventory, "autoscaling", service=service["name"])
+        ][:1]
         where = f"in {len(service['subnets'])} subnets, {'with a' if service['public_ip'] else 'no'} public address"
         picture.card(
-            ElasticContainerServiceService, Key("services", service["name"]), "Service", f"{service['desired']} tasks wanted", *scale, where
+            ElasticContainerServiceService,
+            Key("services", service["name"]),
+            "Service",
+            f"{service['desired']} tasks wanted",
+            *scale,
+            where,
         )
         for task in rows(inventory, "task_definitions", name=service["task_definition"]):
             size = f"{task['cpu']} CPU units, {task['memory']} MiB"
@@ -85,7 +107,9 @@ def image(picture, container):
     port = f" :{container['port']:.0f}" if container["port"] else ""
     root = f"root file system {'read-only' if container['read_only_root'] else 'writable'}"
     key, user = Key("containers", container["name"]), f"user {container['user'] or 'of the image'}"
-    picture.card(ElasticContainerServiceContainer, key, f"Container {container['name']}{port}", container["image"], root, user)
+    picture.card(
+        ElasticContainerServiceContainer, key, f"Container {container['name']}{port}", container["image"], root, user
+    )
 
 
 def reached(picture, inventory, targets):
@@ -110,7 +134,12 @@ def roles(picture, inventory):
     uses = {task[column]: title for task in rows(inventory, "task_definitions") for column, title in columns.items()}
     for role in rows(inventory, "roles"):
         if role["name"] in uses:
-            picture.card(IdentityAndAccessManagementIamRole, Key("roles", role["name"]), uses[role["name"]], picture.short(role["name"]))
+            picture.card(
+                IdentityAndAccessManagementIamRole,
+                Key("roles", role["name"]),
+                uses[role["name"]],
+                picture.short(role["name"]),
+            )
 
 
 def kept(picture, inventory):
@@ -126,13 +155,23 @@ def kept(picture, inventory):
 def parts(picture, inventory):
     """What is made of what."""
     for row in rows(inventory, "listeners"):
-        picture.flow(Flow(Key("load_balancers", row["load_balancer"]), Key("target_groups", row["target"]), row["action"]), "uses")
+        picture.flow(
+            Flow(Key("load_balancers", row["load_balancer"]), Key("target_groups", row["target"]), row["action"]),
+            "uses",
+        )
     for service in rows(inventory, "services"):
-        picture.flow(Flow(Key("services", service["name"]), Key("task_definitions", service["task_definition"]), ""), "uses")
+        picture.flow(
+            Flow(Key("services", service["name"]), Key("task_definitions", service["task_definition"]), ""), "uses"
+        )
     for task in rows(inventory, "task_definitions"):
         for column in ("task_role", "execution_role"):
             picture.flow(
-                Flow(Key("task_definitions", task["name"]), Key("roles", task[column]), column.replace("_", " ")), "uses", quiet=True
+                Flow(Key("task_definitions", task["name"]), Key("roles", task[column]), column.replace("_", " ")),
+                "uses",
+                quiet=True,
             )
     for container in rows(inventory, "containers"):
-        picture.flow(Flow(Key("task_definitions", container["task_definition"]), Key("containers", container["name"]), ""), "uses")
+        picture.flow(
+            Flow(Key("task_definitions", container["task_definition"]), Key("containers", container["name"]), ""),
+            "uses",
+        )

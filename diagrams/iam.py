@@ -3,8 +3,8 @@
 from diagrams.aws.general import GenericSDK
 from diagrams.aws.security import IdentityAndAccessManagementIamPermissions, IdentityAndAccessManagementIamRole
 
-from workbook.flows import Flow, Key, rows, statement_summary
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import Flow, Key, rows, statement_summary
 
 DRAWS = ("roles", "policies")
 

@@ -4,8 +4,8 @@ from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint
 from diagrams.aws.security import IdentityAndAccessManagementIamRole
 from diagrams.aws.storage import SimpleStorageServiceS3BucketWithObjects
 
-from workbook.flows import Key, endpoint_flows, record_flows, role_flows, rows
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import Key, endpoint_flows, record_flows, role_flows, rows
 
 DRAWS = ("buckets",)
 SOURCES = {
@@ -26,7 +26,12 @@ def draw(inventory):
             with picture.box("region", f"Region {region}", gap=60):
                 for bucket in rows(inventory, "buckets", region=region):
                     key = Key("buckets", bucket["name"])
-                    picture.card(SimpleStorageServiceS3BucketWithObjects, key, picture.short(key.name), *settings(inventory, bucket))
+                    picture.card(
+                        SimpleStorageServiceS3BucketWithObjects,
+                        key,
+                        picture.short(key.name),
+                        *settings(inventory, bucket),
+                    )
         for flow in allowed:
             picture.flow(flow, "policy")
         for flow in written:
@@ -49,5 +54,8 @@ def settings(inventory, bucket):
         f"encrypted with {bucket['encryption']}" if bucket["encryption"] else "not encrypted by default",
         f"versioning {bucket['versioning'].lower() or 'off'}",
         "public access blocked" if all(bucket[column] for column in columns) else "public access not blocked",
-        *(f"policy: {row['sid']}" for row in rows(inventory, "bucket_policy_statements", bucket=bucket["name"], effect="Deny")),
+        *(
+            f"policy: {row['sid']}"
+            for row in rows(inventory, "bucket_policy_statements", bucket=bucket["name"], effect="Deny")
+        ),
     ]

@@ -4,8 +4,19 @@ from diagrams.aws.general import GenericFirewall, InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import Endpoint, InternetGateway, NATGateway, RouteTable, VPCFlowLogs
 
-from workbook.flows import INTERNET, Flow, Key, gateway_flows, group_flows, in_order, port, route_flows, rows, short_destination
-from workbook.picture import Picture
+from workbook.diagram.canvas import Picture
+from workbook.network.flows import (
+    INTERNET,
+    Flow,
+    Key,
+    gateway_flows,
+    group_flows,
+    in_order,
+    port,
+    route_flows,
+    rows,
+    short_destination,
+)
 
 DRAWS = ("vpcs", "subnets", "internet_gateways", "nat_gateways", "endpoints", "security_groups", "flow_logs")
 
@@ -73,7 +84,9 @@ def zones(picture, inventory):
 def routes(picture, inventory, subnet):
     names = {"internet_gateway": "internet gateway", "nat_gateway": "NAT gateway", "vpc_endpoint": "endpoint"}
     table = rows(inventory, "routes", route_table=subnet["route_table"])
-    lines = [f"{short_destination(row['destination'])} → {names.get(row['target_type'], row['target'])}" for row in table]
+    lines = [
+        f"{short_destination(row['destination'])} → {names.get(row['target_type'], row['target'])}" for row in table
+    ]
     if table:
         picture.card(RouteTable, Key("routes", subnet["route_table"]), "Route table", *lines, at=subnet["name"])
 

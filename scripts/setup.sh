@@ -77,6 +77,6 @@ else
   "$uv" pip install --quiet --python "$python" --no-deps --no-build-isolation --editable . || fail "the project could not be installed; see above."
 fi
 
-"$python" -m workbook.terraform_release || true
+"$python" -m workbook.terraform.binary || true
 # The policy simulator of the access proofs: a minute now rather than in front of somebody.
 "$python" -m workbook.access || true

@@ -70,7 +70,10 @@ def main(names: list[str]) -> int:
         found, said = lint() if name == "lint" else run_suite(name, SUITES[name])
         causes.extend(f"FAILED {name}: {cause}" for cause in said)
         took[name] = time.monotonic() - started
-        print(f"━━ {name}: {', '.join(f'{n} {what}' for what, n in found.items()) or 'clean'}, {took[name]:.0f} s ━━", flush=True)
+        print(
+            f"━━ {name}: {', '.join(f'{n} {what}' for what, n in found.items()) or 'clean'}, {took[name]:.0f} s ━━",
+            flush=True,
+        )
         counts.update(found)
 
     def lane(suites: tuple[str, ...]) -> None:
@@ -96,7 +99,9 @@ def main(names: list[str]) -> int:
 def lint() -> tuple[Counter[str], list[str]]:
     """Run every linter; each that complains counts as one failure, and is named."""
     shell = [
-        str(path.relative_to(ROOT)) for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run") for path in sorted(ROOT.glob(pattern))
+        str(path.relative_to(ROOT))
+        for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run")
+        for path in sorted(ROOT.glob(pattern))
     ]
     terraform = shutil.which("terraform") or shutil.which("terraform", path=str(ROOT / ".workbook" / "bin"))
     commands = [
@@ -120,7 +125,10 @@ def lint() -> tuple[Counter[str], list[str]]:
         if done.returncode:
             failed.append(label)
             lines = (done.stdout + done.stderr).splitlines()
-            print("\n".join([*lines[:60], *([f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else [])]), flush=True)
+            print(
+                "\n".join([*lines[:60], *([f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else [])]),
+                flush=True,
+            )
     return Counter(failed=len(failed)), failed
 
 
@@ -164,7 +172,9 @@ def run_suite(name: str, suite: Suite) -> tuple[Counter[str], list[str]]:
         counts, causes = _read(report) if report.is_file() else (Counter(), [])
     if not causes and (code != 0 or not counts):
         counts["failed"] += 1
-        causes = [f"pytest ended with {code}, {'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"]
+        causes = [
+            f"pytest ended with {code}, {'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"
+        ]
         print(causes[0], flush=True)
     return counts, causes
 
@@ -176,7 +186,10 @@ def _read(report: Path) -> tuple[Counter[str], list[str]]:
         failures = [*case.iter("failure"), *case.iter("error")]
         counts["failed" if failures else "skipped" if case.find("skipped") is not None else "passed"] += 1
         for failure in failures[:1]:
-            message, last = " ".join(_words(failure.get("message") or "")), (failure.text or "").strip().rpartition("\n")[2]
+            message, last = (
+                " ".join(_words(failure.get("message") or "")),
+                (failure.text or "").strip().rpartition("\n")[2],
+            )
             causes.append(f"{case.get('classname')}::{case.get('name')}: {message[:400]} … {' '.join(_words(last))}")
     return counts, causes
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from workbook.container import Container, Definition
-from workbook.paths import CONTAINER
+from workbook.host.paths import CONTAINER
 
 SCRIPT = (CONTAINER / "startup.sh").read_text()
 
@@ -20,7 +20,13 @@ FINE = "echo '                           PRE reports/'; echo '2026-01-01 00:00:0
 
 def definition(command: list[str] | None = None, **environment: str) -> Definition:
     """A container definition of the form that ECS returns."""
-    variables = {"BUCKET_NAME": "alloy-dev-take-home-data", "PORT": "8080", "CHECK_INTERVAL": "1", "AWS_REGION": "us-east-1", **environment}
+    variables = {
+        "BUCKET_NAME": "alloy-dev-take-home-data",
+        "PORT": "8080",
+        "CHECK_INTERVAL": "1",
+        "AWS_REGION": "us-east-1",
+        **environment,
+    }
     container = {
         "name": "dashboard",
         "image": "public.ecr.aws/aws-cli/aws-cli:2.31.21",
@@ -40,7 +46,9 @@ def definition(command: list[str] | None = None, **environment: str) -> Definiti
         "user": "65534:65534",
         "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
     }
-    return Definition("alloy-dev-take-home:1", 256, 512, "arn:aws:iam::123456789012:role/alloy-dev-take-home-task", container)
+    return Definition(
+        "alloy-dev-take-home:1", 256, 512, "arn:aws:iam::123456789012:role/alloy-dev-take-home-task", container
+    )
 
 
 class StubbedAws:
@@ -50,12 +58,16 @@ class StubbedAws:
         self.directory = directory
         self.says(FINE)
         command = directory / "aws"
-        command.write_text('#!/bin/sh\nhere=${0%/*}\nenv > "$here/environment"\necho "$*" >> "$here/calls"\n. "$here/answer"\n')
+        command.write_text(
+            '#!/bin/sh\nhere=${0%/*}\nenv > "$here/environment"\necho "$*" >> "$here/calls"\n. "$here/answer"\n'
+        )
         command.chmod(0o755)
 
     @property
     def search_path(self) -> str:
-        return os.pathsep.join((str(self.directory), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
+        return os.pathsep.join(
+            (str(self.directory), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin")
+        )
 
     def says(self, fragment: str) -> None:
         draft = self.directory / "answer.new"

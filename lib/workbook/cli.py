@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="workbook", description="A secure AWS take-home, deployed, shown and proven.")
-    parser.add_argument("-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)")
+    parser.add_argument(
+        "-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)"
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
@@ -36,26 +38,37 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("up", _up, "deploy everything and print the application's address")
-    add("plan", _plan, "show what would change").add_argument("layer", nargs="*", help="vpc, ecr, iam, s3, ecs; without one, everything")
+    add("plan", _plan, "show what would change").add_argument(
+        "layer", nargs="*", help="vpc, ecr, iam, s3, ecs; without one, everything"
+    )
     add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
     add("destroy", _destroy, "destroy everything that the state holds")
     add("tables", _tables, "show the live resources of a layer").add_argument("layer")
     claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
-    claims.add_argument("--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)")
+    claims.add_argument(
+        "--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)"
+    )
     claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
-    frameworks = add("compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap")
+    frameworks = add(
+        "compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap"
+    )
     frameworks.add_argument("--framework", help="such as 'CIS AWS' or 'SOC 2' (default: all)")
     frameworks.add_argument("--format", choices=["table", "html"], default="table")
     diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
     diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
-    diagram.add_argument("-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)")
+    diagram.add_argument(
+        "-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)"
+    )
     add("doctor", _doctor, "what is installed, which target, what is deployed")
     walk = add("walkthrough", _walkthrough, "execute every notebook and keep a page of each")
     walk.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
     container = add("container", _container, "run the container of the deployed task definition on this machine")
     container.add_argument("action", choices=["run"], help="run: until Ctrl-C, with its log")
     container.add_argument(
-        "--interval", type=int, metavar="SECONDS", help="seconds between two checks of the bucket (default: as deployed)"
+        "--interval",
+        type=int,
+        metavar="SECONDS",
+        help="seconds between two checks of the bucket (default: as deployed)",
     )
     add("lab", _lab, "open JupyterLab on the first notebook")
     add("clean", _clean, "remove what runs have written, when nothing is deployed")
@@ -75,7 +88,7 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    print(_open(options).plan(*options.layer).shown().text)
+    print(_open(options).plan(*options.layer).rendered().text)
 
 
 def _apply(options: argparse.Namespace) -> None:
@@ -96,7 +109,12 @@ def _claims(options: argparse.Namespace) -> int:
 
     wb = _open(options)
     results = judge(wb.inventory(), options.layer, wb.target.kind)
-    forms = {"table": lambda: results.shown().text, "json": results.to_json, "junit": results.to_junit, "html": results.to_html}
+    forms = {
+        "table": lambda: results.rendered().text,
+        "json": results.to_json,
+        "junit": results.to_junit,
+        "html": results.to_html,
+    }
     print(forms[options.format]())
     return int(bool(results.failed))
 
@@ -107,13 +125,17 @@ def _compliance(options: argparse.Namespace) -> None:
 
     wb = _open(options)
     results = judge(wb.inventory(), None, wb.target.kind)
-    print(compliance.to_html(results) if options.format == "html" else compliance.shown(results, options.framework).text)
+    print(
+        compliance.to_html(results)
+        if options.format == "html"
+        else compliance.rendered(results, options.framework).text
+    )
 
 
 def _diagram(options: argparse.Namespace) -> None:
-    from workbook import drawing
+    from workbook.diagram import render
 
-    for path in drawing.save(_open(options).diagram(options.name), options.output, options.name):
+    for path in render.save(_open(options).diagram(options.name), options.output, options.name):
         print(path)
 
 
@@ -124,7 +146,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _walkthrough(options: argparse.Namespace) -> int:
-    from workbook.walkthrough import walkthrough
+    from workbook.notebooks.walkthrough import walkthrough
 
     return walkthrough(options.notebook or None)
 
@@ -138,7 +160,7 @@ def _container(options: argparse.Namespace) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from workbook.lab import lab
+    from workbook.notebooks.lab import lab
 
     return lab()
 

@@ -17,13 +17,14 @@ from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from workbook import emulator, terraform_release
+from workbook import emulator
 from workbook.errors import WorkbookError
-from workbook.layers import layer_addresses, layers_of, root_address
-from workbook.paths import ENVIRONMENTS, ROOT, emulator_dir, home
-from workbook.provider_source import find_mirror
-from workbook.settings import read_settings
+from workbook.host.paths import ENVIRONMENTS, ROOT, emulator_dir, home
 from workbook.target import choose_target
+from workbook.terraform import binary
+from workbook.terraform.hcl import layer_addresses, layers_of, root_address
+from workbook.terraform.provider import find_mirror
+from workbook.terraform.settings import read_settings
 
 State = Literal["ok", "optional", "missing"]
 _WORDS: dict[State, str] = {"ok": "ok", "optional": "-", "missing": "MISSING"}
@@ -94,7 +95,9 @@ def clean() -> int:
     if deployed:
         for name, resources in deployed.items():
             print(f"{name} is still deployed: {_counts(resources)}.")
-        print("Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again.")
+        print(
+            "Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
+        )
         return 1
     stopped = emulator.stop()
     removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]
@@ -109,7 +112,7 @@ def resources_by_layer(run: Path, environment: Path) -> dict[str, int]:
 
     Parameters
     ----------
-    run : directory of one environment on one target, as `workbook.paths.run_dir` gives it.
+    run : directory of one environment on one target, as `workbook.host.paths.run_dir` gives it.
     environment : directory of the environment's `.tf` files.
     """
     try:
@@ -118,7 +121,8 @@ def resources_by_layer(run: Path, environment: Path) -> dict[str, int]:
         return {}
     except (OSError, ValueError) as error:
         raise WorkbookError(
-            f"The state {run / 'terraform.tfstate'} cannot be read: {error}.", "Terraform keeps the one before as terraform.tfstate.backup."
+            f"The state {run / 'terraform.tfstate'} cannot be read: {error}.",
+            "Terraform keeps the one before as terraform.tfstate.backup.",
         ) from error
     owner = {address: layer for layer in layers_of(environment) for address in layer_addresses(environment, layer)}
     counts = dict.fromkeys(layers_of(environment), 0)
@@ -182,21 +186,28 @@ def _packages() -> Iterator[Finding]:
     different = differences_from_lock(ROOT / "requirements.lock")
     if different:
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-        yield Finding("packages", "missing", f"not as in requirements.lock: {', '.join(different[:3])}{more}", "make setup")
+        yield Finding(
+            "packages", "missing", f"not as in requirements.lock: {', '.join(different[:3])}{more}", "make setup"
+        )
     else:
         yield Finding("packages", "ok", "as in requirements.lock")
 
 
 def _terraform() -> Iterator[Finding]:
-    binary = terraform_release.installed()
-    if binary is None:
-        yield Finding("Terraform", "missing", "not on the PATH", "make setup fetches it, or install Terraform 1.10 or newer")
-    elif not binary.usable:
+    found = binary.installed()
+    if found is None:
         yield Finding(
-            "Terraform", "missing", f"{binary.path} is {binary.version or 'of an unknown version'}", "Install Terraform 1.10 or newer"
+            "Terraform", "missing", "not on the PATH", "make setup fetches it, or install Terraform 1.10 or newer"
+        )
+    elif not found.usable:
+        yield Finding(
+            "Terraform",
+            "missing",
+            f"{found.path} is {found.version or 'of an unknown version'}",
+            "Install Terraform 1.10 or newer",
         )
     else:
-        yield Finding("Terraform", "ok", f"{binary.version} ({binary.path})")
+        yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
 
 
 def _provider() -> Iterator[Finding]:
@@ -204,8 +215,16 @@ def _provider() -> Iterator[Finding]:
     if mirror is not None:
         yield Finding("AWS provider", "ok", f"from the mirror {mirror}")
         return
-    caches = [path for path in (home() / "provider-cache", ROOT / ".workbook" / "provider-cache") if any(path.glob("*/hashicorp/aws"))]
-    yield Finding("AWS provider", "ok", f"cached in {caches[0]}" if caches else "Terraform fetches it from its registry on the first run")
+    caches = [
+        path
+        for path in (home() / "provider-cache", ROOT / ".workbook" / "provider-cache")
+        if any(path.glob("*/hashicorp/aws"))
+    ]
+    yield Finding(
+        "AWS provider",
+        "ok",
+        f"cached in {caches[0]}" if caches else "Terraform fetches it from its registry on the first run",
+    )
 
 
 def _graphviz() -> Iterator[Finding]:
@@ -215,7 +234,9 @@ def _graphviz() -> Iterator[Finding]:
     try:
         import pygraphviz
     except ImportError:
-        yield Finding("Graphviz", "missing", "neither dot on the PATH nor pygraphviz", "make setup, or install graphviz")
+        yield Finding(
+            "Graphviz", "missing", "neither dot on the PATH nor pygraphviz", "make setup, or install graphviz"
+        )
     else:
         yield Finding("Graphviz", "ok", f"the one that comes with pygraphviz {pygraphviz.__version__}")
 
@@ -226,13 +247,21 @@ def _browser() -> Iterator[Finding]:
         yield Finding("browser", "ok", f"{found} (for the browser tests)")
     else:
         yield Finding(
-            "browser", "optional", "no Chromium: the browser tests are skipped", "Install chromium, or run: playwright install chromium"
+            "browser",
+            "optional",
+            "no Chromium: the browser tests are skipped",
+            "Install chromium, or run: playwright install chromium",
         )
 
 
 def _git() -> Iterator[Finding]:
     found = shutil.which("git")
-    yield Finding("git", "ok" if found else "optional", found or "not on the PATH", "Install git to see what `make notebooks` changed")
+    yield Finding(
+        "git",
+        "ok" if found else "optional",
+        found or "not on the PATH",
+        "Install git to see what `make notebooks` changed",
+    )
 
 
 def _target() -> Iterator[Finding]:
@@ -264,7 +293,9 @@ def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(existing).free
     text = f"{free / 10**9:.1f} GB free for {home()}"
     if not os.access(existing, os.W_OK):
-        yield Finding("disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you may write to")
+        yield Finding(
+            "disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you may write to"
+        )
     elif free < _DISK_NEEDED:
         yield Finding("disk", "missing", text, f"Make room: {_DISK_NEEDED / 10**9:.0f} GB are needed")
     else:

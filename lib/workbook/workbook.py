@@ -13,24 +13,25 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import access, compliance, drawing, emulator, reach
-from workbook.access import Decision
-from workbook.access import matrix as access_matrix
+from workbook import access, compliance, emulator
+from workbook import network as reach
+from workbook.access import Decision, access_matrix
 from workbook.claims import Results, judge
-from workbook.cost import monthly, on_top
-from workbook.display import Shown, fold, note, pairs, stack, table
+from workbook.comparison.cost import monthly, on_top
+from workbook.comparison.versions import compare
+from workbook.diagram import render
+from workbook.display import Rendered, fold, note, pairs, stack, table
+from workbook.display.progress import ApplyProgress, Progress
 from workbook.errors import WorkbookError
+from workbook.host.paths import home, run_dir
 from workbook.inventory import Inventory, Scope, read_inventory
 from workbook.inventory.schema import TABLES
-from workbook.layers import configuration_digest, layer_addresses, layers_of, root_address
-from workbook.paths import home, run_dir
-from workbook.plan import Plan
-from workbook.progress import ApplyProgress, Progress
-from workbook.reach import Reach
-from workbook.settings import read_settings
-from workbook.target import Target, choose_target
-from workbook.terraform import Applied, Terraform
-from workbook.versions import compare
+from workbook.network import Reach
+from workbook.target import LIMITS, Target, choose_target
+from workbook.terraform.driver import Applied, Terraform
+from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
+from workbook.terraform.plan import Plan
+from workbook.terraform.settings import read_settings
 
 # A snapshot of the live account is good for this long; what the workbook itself changes makes it old at once.
 _SNAPSHOT_SECONDS = 30.0
@@ -92,7 +93,10 @@ class Workbook:
         WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state holds what was done.
         """
         if self._connect():
-            raise WorkbookError("The embedded AWS is a new, empty one, and this plan was made for the old one.", "Plan again, then apply.")
+            raise WorkbookError(
+                "The embedded AWS is a new, empty one, and this plan was made for the old one.",
+                "Plan again, then apply.",
+            )
         self.target.check()
         progress = Progress("Destroying" if plan.destroy else "Applying")
         applied = self._apply_plan(self._driver(), progress, plan)
@@ -127,7 +131,9 @@ class Workbook:
         applied = self._apply_plan(driver, progress, plan)
         left = driver.addresses()
         if left:
-            raise WorkbookError(f"{len(left)} resources are still in the state: {', '.join(left[:3])}.", "Destroy again.")
+            raise WorkbookError(
+                f"{len(left)} resources are still in the state: {', '.join(left[:3])}.", "Destroy again."
+            )
         progress.finish(note(_applied_text(applied, destroyed=True), "good"))
         return applied
 
@@ -158,7 +164,7 @@ class Workbook:
         self._snapshot = (time.monotonic(), read)
         return read
 
-    def tables(self, layer: str) -> Shown:
+    def tables(self, layer: str) -> Rendered:
         """All tables of a layer, as they are on the live account now."""
         inventory = self.inventory()
         names = [name for name, known in TABLES.items() if known.layer == layer]
@@ -170,7 +176,7 @@ class Workbook:
             shown.append(table(problems, "Could not be read"))
         return stack(*shown)
 
-    def table(self, name: str, columns: list[str] | None = None, where: pd.Series | None = None) -> Shown:
+    def table(self, name: str, columns: list[str] | None = None, where: pd.Series | None = None) -> Rendered:
         """One table of the live account.
 
         Parameters
@@ -181,11 +187,11 @@ class Workbook:
         frame = self.inventory()[name]
         return self._table(frame if where is None else frame[where], TABLES[name].caption, columns)
 
-    def diagram(self, name: str) -> drawing.Drawing:
+    def diagram(self, name: str) -> render.Drawing:
         """Picture of a layer, or of the whole `architecture`, drawn from the live account."""
-        return drawing.draw(name, self.inventory())
+        return render.draw(name, self.inventory())
 
-    def versions(self, layer: str) -> Shown:
+    def versions(self, layer: str) -> Rendered:
         """First version of a layer against the improved one, as the live account shows it."""
         return self._table(compare(layer, self.inventory()), "First version and improved version")
 
@@ -200,46 +206,50 @@ class Workbook:
         return judge(inventory, layers or None, self.target.kind).without_layers(absent)
 
     def reach(self, source: str, target: str, port: int, protocol: str = "tcp", **subnets: str) -> Reach:
-        """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.reach.reach`."""
+        """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.network.reach`."""
         return reach.reach(self.inventory(), source, target, port, protocol, **subnets)
 
-    def reach_matrix(self) -> Shown:
+    def reach_matrix(self) -> Rendered:
         """Who reaches whom, on which port."""
-        return reach.shown(reach.matrix(self.inventory()), self.settings.prefix)
+        return reach.rendered(reach.matrix(self.inventory()), self.settings.prefix)
 
     def can(self, principal: str, action: str, resource: str = "*", **circumstances: Any) -> Decision:
         """Whether a principal may do something, and which statement decides; `circumstances` are those of `workbook.access.can`."""
         return access.can(self.inventory(), principal, action, resource, **circumstances)
 
-    def access_matrix(self) -> Shown:
+    def access_matrix(self) -> Rendered:
         """Who may do what: every question of the author, with his answer and the decision."""
-        return access_matrix.shown(access_matrix.matrix(self.inventory()), self.settings.prefix)
+        return access_matrix.rendered(access_matrix.matrix(self.inventory()), self.settings.prefix)
 
-    def compliance(self, framework: str | None = None) -> Shown:
+    def compliance(self, framework: str | None = None) -> Rendered:
         """Which controls the claims support, on the live account: evidence for an auditor, not a certificate.
 
         Parameters
         ----------
         framework : such as CIS AWS or SOC 2; without it all.
         """
-        return compliance.shown(judge(self.inventory(), None, self.target.kind), framework)
+        return compliance.rendered(judge(self.inventory(), None, self.target.kind), framework)
 
-    def cost(self, layer: str) -> Shown:
+    def cost(self, layer: str) -> Rendered:
         """What a layer costs a month while nobody uses it, and what comes on top."""
         inventory = self.inventory()
         top, standing = note(f"On top: {on_top(layer, inventory)}"), monthly(layer, inventory)
-        return stack(table(standing, "Cost of standing there, list prices of us-east-1, 2025"), top) if len(standing) else top
+        return (
+            stack(table(standing, "Cost of standing there, list prices of us-east-1, 2025"), top)
+            if len(standing)
+            else top
+        )
 
-    def limits(self) -> Shown:
+    def limits(self) -> Rendered:
         """What the embedded AWS does not do, and what would show it; on another target there is nothing to list."""
         if self.target.kind != "embedded":
             return note(f"These are limits of the embedded AWS; this workbook works on {self.target.label}.")
         rows = pd.DataFrame(
-            [(limit.service, limit.what, limit.shown_by) for limit in emulator.LIMITS], columns=["service", "limit", "shown by"]
+            [(limit.service, limit.what, limit.shown_by) for limit in LIMITS], columns=["service", "limit", "shown by"]
         )
         return fold("What the embedded AWS does not do", table(rows, "Not done by the embedded AWS"))
 
-    def banner(self) -> Shown:
+    def banner(self) -> Rendered:
         """Where this workbook works, for the top of a page."""
         region, replica = self.settings.region, self.settings.replica_region
         rows = [
@@ -250,7 +260,7 @@ class Workbook:
         ]
         return pairs("This workbook works on", rows)
 
-    def _table(self, frame: pd.DataFrame, caption: str, columns: list[str] | None = None) -> Shown:
+    def _table(self, frame: pd.DataFrame, caption: str, columns: list[str] | None = None) -> Rendered:
         return table(frame, caption, columns, prefix=self.settings.prefix, names_of=names_of_ids(self.inventory()))
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -301,11 +311,17 @@ class Workbook:
 
     def _driver(self) -> Terraform:
         environ = self.target.environ()
-        if self._terraform is None or self._terraform.target_environ != environ or self._terraform.run_dir != self.directory:
+        if (
+            self._terraform is None
+            or self._terraform.target_environ != environ
+            or self._terraform.run_dir != self.directory
+        ):
             self._terraform = Terraform(self.settings.directory, self.directory, environ)
         return self._terraform
 
-    def _make_plan(self, driver: Terraform, progress: Progress, layers: tuple[str, ...] = (), destroy: bool = False) -> Plan:
+    def _make_plan(
+        self, driver: Terraform, progress: Progress, layers: tuple[str, ...] = (), destroy: bool = False
+    ) -> Plan:
         targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
         with self._watched(driver, ApplyProgress(progress)):
             return driver.make_plan(targets, destroy=destroy)

@@ -10,10 +10,16 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from workbook.doctor import find_browser
-from workbook.paths import ROOT
+from workbook.host.paths import ROOT
 
 # A browser under test looks nothing up on its own.
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"]
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")

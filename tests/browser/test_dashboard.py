@@ -74,7 +74,9 @@ def well_made(page: Any) -> None:
     assert page.problems == []
     worst, where = page.evaluate(CONTRAST)
     assert worst >= 4.5, f"contrast {worst:.1f} of {where!r}"
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "it scrolls sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
+        "it scrolls sideways"
+    )
     assert page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => h.tagName)")[0] == "H1"
     assert page.locator("h1").count() == page.locator("main").count() == 1
     assert page.evaluate("document.documentElement.lang") == "en"
@@ -95,14 +97,16 @@ def test_every_state_reads_well(
     if state == "checking":
         wanted = "Checking"
     else:
-        status = container.wait_for("healthy" if state == "healthy" else "degraded", None if state == "healthy" else state)
+        status = container.wait_for(
+            "healthy" if state == "healthy" else "degraded", None if state == "healthy" else state
+        )
         wanted = status["title"]
     page = look(container)
     assert page.locator("section.state h2").inner_text() == wanted
     assert page.title().startswith(wanted)
     # The state is said in words beside its colour and its sign.
     degraded = page.get_by_text("Degraded: the task serves").count()
-    assert degraded == page.get_by_text("Look at first:").count() == int(state not in ("checking", "healthy"))
+    assert degraded == page.get_by_text("View at first:").count() == int(state not in ("checking", "healthy"))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width in (1100, 390):
@@ -152,7 +156,12 @@ def test_who_the_task_is(dashboard: Callable[..., Container], look: Callable[...
         "Revision": "7",
     }
     agent = TaskAgent(
-        lambda: {"AccessKeyId": "k", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": datetime.now(UTC) + timedelta(hours=1)},
+        lambda: {
+            "AccessKeyId": "k",
+            "SecretAccessKey": "s",
+            "SessionToken": "t",
+            "Expiration": datetime.now(UTC) + timedelta(hours=1),
+        },
         role,
         task,
     )

@@ -20,10 +20,10 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from workbook import lab
-from workbook.paths import ROOT
-from workbook.ports import free_port
-from workbook.walkthrough import account_of_its_own
+from workbook.host.paths import ROOT
+from workbook.host.ports import free_port
+from workbook.notebooks import lab
+from workbook.notebooks.walkthrough import account_of_its_own
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +106,11 @@ def test_is_bound_to_loopback_and_asks_for_its_token(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/sessions", timeout=60)
     assert caught.value.code == 403
-    others = {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)} - {"127.0.0.1", "127.0.1.1", "::1"}
+    others = {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)} - {
+        "127.0.0.1",
+        "127.0.1.1",
+        "::1",
+    }
     for address in others:
         with pytest.raises(OSError), socket.create_connection((address, server.port), timeout=2):
             pass

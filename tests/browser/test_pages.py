@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 
-from workbook import notebook, pages
-from workbook.paths import NOTEBOOKS
+from workbook.host.paths import NOTEBOOKS
+from workbook.notebooks import execute as notebook
+from workbook.notebooks import pages
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +70,9 @@ def test_page_is_complete_without_a_network(book: Path, opened: Opened, screensh
     assert opened.asked == []
     assert opened.complaints == []
     assert page.locator("h1").count() >= 1
-    pictures = page.eval_on_selector_all("img", "all => all.map(i => [i.complete && i.naturalWidth > 0, i.alt.trim() !== ''])")
+    pictures = page.eval_on_selector_all(
+        "img", "all => all.map(i => [i.complete && i.naturalWidth > 0, i.alt.trim() !== ''])"
+    )
     assert all(loaded and described for loaded, described in pictures)
     # Wide tables and pictures scroll by themselves; the page does not.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

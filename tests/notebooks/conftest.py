@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from workbook.walkthrough import account_of_its_own
+from workbook.notebooks.walkthrough import account_of_its_own
 
 _STACK = pytest.StashKey[ExitStack]()
 

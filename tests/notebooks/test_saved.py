@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbook.notebook import normalise
-from workbook.paths import NOTEBOOKS
+from workbook.notebooks.execute import normalise
+from workbook.host.paths import NOTEBOOKS
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 LONGEST_CELL = 15  # lines

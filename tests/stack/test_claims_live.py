@@ -71,7 +71,12 @@ def network(live: Live) -> None:
         if row["route_table"].endswith(f"-private-{live.stack.scope.region}c") and row["target_type"] == "nat_gateway"
     ]
     ec2.delete_route(RouteTableId=out["route_table_id"], DestinationCidrBlock=ANYWHERE)
-    live.after(ec2.create_route, RouteTableId=out["route_table_id"], DestinationCidrBlock=ANYWHERE, NatGatewayId=out["target_id"])
+    live.after(
+        ec2.create_route,
+        RouteTableId=out["route_table_id"],
+        DestinationCidrBlock=ANYWHERE,
+        NatGatewayId=out["target_id"],
+    )
 
     tags = [{"Key": key, "Value": vpc["tags"][key]} for key in ("Environment", "Owner")]
     ec2.create_tags(Resources=[vpc["vpc_id"]], Tags=[{"Key": "Environment", "Value": "prod"}])
@@ -82,9 +87,14 @@ def network(live: Live) -> None:
     live.after(ec2.create_tags, Resources=[gateway], Tags=[{"Key": "Name", "Value": name}])
 
     endpoint = live.row("endpoints", "-logs-endpoint")
-    opened = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
+    opened = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
+    }
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["endpoint_id"], PolicyDocument=json.dumps(opened))
-    live.after(ec2.modify_vpc_endpoint, VpcEndpointId=endpoint["endpoint_id"], PolicyDocument=json.dumps(endpoint["policy"]))
+    live.after(
+        ec2.modify_vpc_endpoint, VpcEndpointId=endpoint["endpoint_id"], PolicyDocument=json.dumps(endpoint["policy"])
+    )
 
 
 def network_acls(live: Live) -> None:
@@ -125,7 +135,10 @@ def registry(live: Live) -> None:
     ecr.put_image_tag_mutability(**name, imageTagMutability="MUTABLE")
     live.after(ecr.put_image_tag_mutability, **name, imageTagMutability="IMMUTABLE")
     policy = ecr.get_repository_policy(**name)["policyText"]
-    opened = {"Version": "2012-10-17", "Statement": [{"Sid": "Open", "Effect": "Allow", "Principal": "*", "Action": "ecr:PutImage"}]}
+    opened = {
+        "Version": "2012-10-17",
+        "Statement": [{"Sid": "Open", "Effect": "Allow", "Principal": "*", "Action": "ecr:PutImage"}],
+    }
     ecr.set_repository_policy(**name, policyText=json.dumps(opened))
     live.after(ecr.set_repository_policy, **name, policyText=policy)
     lifecycle = ecr.get_lifecycle_policy(**name)["lifecyclePolicyText"]
@@ -139,7 +152,10 @@ def identity(live: Live) -> None:
     iam, prefix = live.client("iam"), live.stack.scope.prefix
 
     def grant(role: str, action: str, resource: str) -> None:
-        document = {"Version": "2012-10-17", "Statement": [{"Sid": "Quick", "Effect": "Allow", "Action": action, "Resource": resource}]}
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Sid": "Quick", "Effect": "Allow", "Action": action, "Resource": resource}],
+        }
         iam.put_role_policy(RoleName=f"{prefix}-{role}", PolicyName="quick-fix", PolicyDocument=json.dumps(document))
         live.after(iam.delete_role_policy, RoleName=f"{prefix}-{role}", PolicyName="quick-fix")
 
@@ -150,7 +166,10 @@ def identity(live: Live) -> None:
 
     def trust(role: str, statement: dict[str, Any]) -> None:
         before = iam.get_role(RoleName=f"{prefix}-{role}")["Role"]["AssumeRolePolicyDocument"]
-        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", **statement}]}
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", **statement}],
+        }
         iam.update_assume_role_policy(RoleName=f"{prefix}-{role}", PolicyDocument=json.dumps(document))
         live.after(iam.update_assume_role_policy, RoleName=f"{prefix}-{role}", PolicyDocument=json.dumps(before))
 
@@ -161,9 +180,14 @@ def identity(live: Live) -> None:
     role = {"RoleName": f"{prefix}-vpc-flow-log-role"}
     iam.delete_role_permissions_boundary(**role)
     live.after(iam.put_role_permissions_boundary, **role, PermissionsBoundary=boundary["policy_arn"])
-    weaker = {**boundary["document"], "Statement": [s for s in boundary["document"]["Statement"] if s["Effect"] == "Allow"]}
+    weaker = {
+        **boundary["document"],
+        "Statement": [s for s in boundary["document"]["Statement"] if s["Effect"] == "Allow"],
+    }
     old = iam.get_policy(PolicyArn=boundary["policy_arn"])["Policy"]["DefaultVersionId"]
-    new = iam.create_policy_version(PolicyArn=boundary["policy_arn"], PolicyDocument=json.dumps(weaker), SetAsDefault=True)
+    new = iam.create_policy_version(
+        PolicyArn=boundary["policy_arn"], PolicyDocument=json.dumps(weaker), SetAsDefault=True
+    )
     live.after(iam.delete_policy_version, PolicyArn=boundary["policy_arn"], VersionId=new["PolicyVersion"]["VersionId"])
     live.after(iam.set_default_policy_version, PolicyArn=boundary["policy_arn"], VersionId=old)
 
@@ -202,7 +226,9 @@ def buckets(live: Live) -> None:
 
     def rules(client: Any, bucket: dict[str, str], change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         before = client.get_bucket_lifecycle_configuration(**bucket)["Rules"]
-        client.put_bucket_lifecycle_configuration(**bucket, LifecycleConfiguration={"Rules": [change(rule) for rule in before]})
+        client.put_bucket_lifecycle_configuration(
+            **bucket, LifecycleConfiguration={"Rules": [change(rule) for rule in before]}
+        )
         live.after(client.put_bucket_lifecycle_configuration, **bucket, LifecycleConfiguration={"Rules": before})
 
     rules(far, replica, lambda rule: {**rule, "Status": "Disabled"})
@@ -215,14 +241,22 @@ def buckets(live: Live) -> None:
         live.after(client.put_bucket_policy, **bucket, Policy=before)
 
     objects = f"arn:aws:s3:::{data['Bucket']}/*"
-    policy(s3, data, [{"Sid": "Open", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": objects}])
+    policy(
+        s3,
+        data,
+        [{"Sid": "Open", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": objects}],
+    )
     statements = [
-        dict(row["statement"]) for row in live.inventory.records("bucket_policy_statements") if row["bucket"] == replica["Bucket"]
+        dict(row["statement"])
+        for row in live.inventory.records("bucket_policy_statements")
+        if row["bucket"] == replica["Bucket"]
     ]
     # Besides those who are named: without them nobody could put it back.
     for statement in (s for s in statements if "ArnNotEquals" in s["Condition"]):
         named = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
-        statement["Condition"] = {"ArnNotEquals": {"aws:PrincipalArn": [*named, "arn:aws:iam::999999999999:role/stranger"]}}
+        statement["Condition"] = {
+            "ArnNotEquals": {"aws:PrincipalArn": [*named, "arn:aws:iam::999999999999:role/stranger"]}
+        }
     policy(far, replica, statements)
 
 
@@ -253,7 +287,9 @@ def application(live: Live) -> None:
     live.after(ecs.update_service, **where, taskDefinition=old["taskDefinitionArn"], desiredCount=service["desired"])
     settings = [{"name": "containerInsights", "value": "disabled"}]
     ecs.update_cluster(cluster=service["cluster"], settings=settings)
-    live.after(ecs.update_cluster, cluster=service["cluster"], settings=[{"name": "containerInsights", "value": "enhanced"}])
+    live.after(
+        ecs.update_cluster, cluster=service["cluster"], settings=[{"name": "containerInsights", "value": "enhanced"}]
+    )
 
     scaling = live.client("application-autoscaling")
     target = {
@@ -279,7 +315,9 @@ def balancer(live: Live) -> None:
     elb.modify_target_group(TargetGroupArn=group["target_group_arn"], HealthCheckPath="/")
     live.after(elb.modify_target_group, TargetGroupArn=group["target_group_arn"], HealthCheckPath=group["health_path"])
     forward = [{"Type": "forward", "TargetGroupArn": group["target_group_arn"]}]
-    listener = elb.create_listener(**arn, Protocol="HTTP", Port=8081, DefaultActions=forward)["Listeners"][0]["ListenerArn"]
+    listener = elb.create_listener(**arn, Protocol="HTTP", Port=8081, DefaultActions=forward)["Listeners"][0][
+        "ListenerArn"
+    ]
     live.after(elb.delete_listener, ListenerArn=listener)
 
 
@@ -421,7 +459,9 @@ def test_one_route_to_the_internet_is_noticed(stack: Any, before: Inventory) -> 
     finally:
         ec2.delete_route(**route)
     assert results["VPC-PRIVATE-NO-IGW"].reason.startswith(subnet["name"])
-    assert {"VPC-PRIVATE-NO-IGW", "VPC-MULTI-AZ", "VPC-TIERS", "ECS-PRIVATE-SUBNETS"} <= {result.claim.id for result in results.failed}
+    assert {"VPC-PRIVATE-NO-IGW", "VPC-MULTI-AZ", "VPC-TIERS", "ECS-PRIVATE-SUBNETS"} <= {
+        result.claim.id for result in results.failed
+    }
 
 
 def test_what_may_not_be_read_is_not_passed(stack: Any, before: Inventory) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from workbook.container import Container, Definition, run, shown
-from workbook.container.drills import delete_bucket, deny_list
-from workbook.paths import CONTAINER
+from workbook.container import Container, Definition, run, views
+from workbook.drills.outages import delete_bucket, deny_list
+from workbook.host.paths import CONTAINER
 
 pytestmark = pytest.mark.stack
 
@@ -25,7 +25,9 @@ def definition(stack: Any) -> Definition:
 @pytest.fixture(scope="module")
 def task(stack: Any, definition: Definition) -> dict[str, Any]:
     """The whole task definition, straight from the API."""
-    answer: dict[str, Any] = stack.client("ecs").describe_task_definition(taskDefinition=definition.task)["taskDefinition"]
+    answer: dict[str, Any] = stack.client("ecs").describe_task_definition(taskDefinition=definition.task)[
+        "taskDefinition"
+    ]
     return answer
 
 
@@ -95,7 +97,9 @@ def test_what_runs_is_what_was_rendered(container: Container, definition: Defini
     }
     if container.engine is None:
         environment = dict(
-            item.split("=", 1) for item in Path(f"/proc/{container._process.pid}/environ").read_text().split("\0") if "=" in item
+            item.split("=", 1)
+            for item in Path(f"/proc/{container._process.pid}/environ").read_text().split("\0")
+            if "=" in item
         )
         assert {name: environment[name] for name in definition.environment} == {
             name: container.overrides.get(name, value) for name, value in definition.environment.items()
@@ -194,5 +198,5 @@ def test_a_deleted_bucket(stack: Any) -> None:
 
 def _verdict(stack: Any, container: Container) -> list[tuple[str, str]]:
     """Rows of the verdict, out of its text."""
-    lines = shown.verdict(container, stack.inventory()).text.splitlines()[1:]
+    lines = views.verdict(container, stack.inventory()).text.splitlines()[1:]
     return [(line[2:].split("  ", 1)[0].strip(), line[2:].split("  ", 1)[1].strip()) for line in lines]

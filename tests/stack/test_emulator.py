@@ -20,10 +20,11 @@ from typing import Any
 import boto3
 import pytest
 
-from workbook import emulator, paths
+from workbook import emulator
 from workbook.emulator import LIMITS, process
 from workbook.errors import WorkbookError
-from workbook.ports import free_port
+from workbook.host import paths
+from workbook.host.ports import free_port
 
 
 @pytest.fixture
@@ -162,7 +163,9 @@ def test_an_answer_that_got_lost_is_given_again(polluted: emulator.Emulator) -> 
     lost: list[bytes] = []
 
     def send_and_lose(request: Any, **_: Any) -> None:
-        sent = urllib.request.Request(request.url, request.body.encode(), dict(request.headers.items()), method=request.method)
+        sent = urllib.request.Request(
+            request.url, request.body.encode(), dict(request.headers.items()), method=request.method
+        )
         with urllib.request.urlopen(sent, timeout=60) as answer:
             lost.append(answer.read())
         request.headers["amz-sdk-request"] = "attempt=2; max=4"
@@ -200,7 +203,9 @@ def test_a_broken_record_is_none(home: Path, content: str) -> None:
     assert emulator.find() is None
 
 
-def test_a_forced_port_is_used_and_one_that_is_taken_is_named(home: Path, foreign: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forced_port_is_used_and_one_that_is_taken_is_named(
+    home: Path, foreign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_port()
     monkeypatch.setenv("WORKBOOK_EMBEDDED_PORT", str(port))
     assert emulator.start().url == f"http://127.0.0.1:{port}"
@@ -221,7 +226,9 @@ def test_a_forced_port_that_is_no_port(home: Path, monkeypatch: pytest.MonkeyPat
         emulator.start()
 
 
-def test_a_start_that_dies_shows_the_end_of_its_log(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_dies_shows_the_end_of_its_log(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken"
     (broken / "moto").mkdir(parents=True)
     (broken / "moto" / "__init__.py").write_text("raise ImportError('moto is broken here')\n")
@@ -253,7 +260,14 @@ def polluted(polluted_home: Path) -> Iterator[emulator.Emulator]:
     with pytest.MonkeyPatch.context() as shell:
         shell.setenv("WORKBOOK_HOME", str(polluted_home))
         shell.delenv("WORKBOOK_EMBEDDED_PORT", raising=False)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "MOTO_ACCOUNT_ID", "https_proxy", "HTTP_PROXY"):
+        for name in (
+            "AWS_ACCESS_KEY_ID",
+            "AWS_PROFILE",
+            "AWS_ENDPOINT_URL",
+            "MOTO_ACCOUNT_ID",
+            "https_proxy",
+            "HTTP_PROXY",
+        ):
             shell.setenv(name, "http://192.0.2.1:9")
         assert not [value for value in process._environment().values() if "192.0.2.1" in value]
         found = emulator.start()
@@ -293,7 +307,9 @@ def test_it_closes_idle_connections_and_ends_by_itself_when_its_home_is_deleted(
     port = free_port()
     paths.emulator_dir().mkdir(parents=True)
     log = home / "log"
-    abandoned = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=log.open("ab"), stderr=subprocess.STDOUT)
+    abandoned = subprocess.Popen(
+        [sys.executable, "-c", code, str(port)], stdout=log.open("ab"), stderr=subprocess.STDOUT
+    )
     try:
         deadline = time.monotonic() + 90
         while emulator.find() is None:

@@ -27,7 +27,7 @@ from workbook.drills import push_image
 from workbook.emulator.patches import PATCHES
 from workbook.emulator.patches.s3_bucket_policy import Caller, decision
 from workbook.emulator.server import SETTINGS
-from workbook.ports import free_port
+from workbook.host.ports import free_port
 
 Client = Callable[..., Any]
 ACCOUNT = "123456789012"
@@ -46,7 +46,9 @@ def factory(url: str) -> Client:
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=200, s3={"addressing_style": "path"}, proxies={}),
+            config=Config(
+                retries={"total_max_attempts": 1}, read_timeout=200, s3={"addressing_style": "path"}, proxies={}
+            ),
         )
 
     client.url = url  # type: ignore[attr-defined]
@@ -111,7 +113,11 @@ def test_every_patch_has_a_test() -> None:
 def test_unimplemented(moto: Client, embedded: Client) -> None:
     def probe(client: Client) -> list[str]:
         return [
-            code(client("iam").simulate_principal_policy, PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/x", ActionNames=["s3:GetObject"]),
+            code(
+                client("iam").simulate_principal_policy,
+                PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/x",
+                ActionNames=["s3:GetObject"],
+            ),
             code(client("ec2").describe_aggregate_id_format),
             code(client("cloudtrail").lookup_events),
             code(client("accessanalyzer").list_analyzers),
@@ -172,15 +178,21 @@ def test_ec2_rule_descriptions(moto: Client, embedded: Client) -> None:
     def setup(client: Client) -> tuple[Any, str, str, str]:
         ec2 = client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        first, second = (ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in "ab")
-        lists = ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}])
+        first, second = (
+            ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in "ab"
+        )
+        lists = ec2.describe_managed_prefix_lists(
+            Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
+        )
         return ec2, first, second, lists["PrefixLists"][0]["PrefixListId"]
 
     def rule(**peer: Any) -> list[dict[str, Any]]:
         return [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **peer}]
 
     def descriptions(ec2: Any, group: str) -> set[str | None]:
-        rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+        rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
+            "SecurityGroupRules"
+        ]
         return {each.get("Description") for each in rules if each["IpProtocol"] == "tcp"}
 
     def probe(client: Client) -> set[str | None]:
@@ -204,7 +216,9 @@ def test_ec2_rule_descriptions(moto: Client, embedded: Client) -> None:
     assert descriptions(ec2, group) == {"again"}
     changed = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListId": prefix_list, "Description": "third"}
     rule_id = added["SecurityGroupRules"][0]["SecurityGroupRuleId"]
-    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": changed}])
+    ec2.modify_security_group_rules(
+        GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": changed}]
+    )
     (read,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule_id])["SecurityGroupRules"]
     assert {name: read.get(name) for name in changed} == changed and "ReferencedGroupInfo" not in read
 
@@ -217,7 +231,9 @@ def cluster_with_service(client: Client, **service: Any) -> tuple[str, dict[str,
     ec2, ecs, elbv2 = client("ec2"), client("ecs"), client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
         for index, zone in enumerate("ab")
     ]
     group = ec2.create_security_group(GroupName=unique("tasks"), Description="tasks", VpcId=vpc)["GroupId"]
@@ -237,8 +253,16 @@ def cluster_with_service(client: Client, **service: Any) -> tuple[str, dict[str,
         serviceName="app",
         taskDefinition=definition,
         desiredCount=2,
-        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets[::-1], "securityGroups": [group], "assignPublicIp": "DISABLED"}},
-        loadBalancers=[{"targetGroupArn": targets["TargetGroups"][0]["TargetGroupArn"], "containerName": "app", "containerPort": 8080}],
+        networkConfiguration={
+            "awsvpcConfiguration": {"subnets": subnets[::-1], "securityGroups": [group], "assignPublicIp": "DISABLED"}
+        },
+        loadBalancers=[
+            {
+                "targetGroupArn": targets["TargetGroups"][0]["TargetGroupArn"],
+                "containerName": "app",
+                "containerPort": 8080,
+            }
+        ],
         **service,
     )["service"]
     return name, created
@@ -355,12 +379,19 @@ def test_ecs_service_tasks(moto: Client, embedded: Client) -> None:
 
     family = service["taskDefinition"].rsplit("/", 1)[-1].split(":")[0]
     newer = ecs.register_task_definition(
-        family=family, networkMode="awsvpc", cpu="256", memory="512", containerDefinitions=[{"name": "app", "image": "newer"}]
+        family=family,
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "app", "image": "newer"}],
     )["taskDefinition"]["taskDefinitionArn"]
     ecs.update_service(cluster=cluster, service="app", taskDefinition=newer)
     fourth = seen(embedded, cluster, service)
     assert fourth["definitions"] == {newer} and not set(third["tasks"]) & set(fourth["tasks"])
-    assert ecs.describe_services(cluster=cluster, services=["app"])["services"][0]["deployments"][0]["taskDefinition"] == newer
+    assert (
+        ecs.describe_services(cluster=cluster, services=["app"])["services"][0]["deployments"][0]["taskDefinition"]
+        == newer
+    )
     assert seen(embedded, cluster, service) == fourth
 
     ecs.update_service(cluster=cluster, service="app", forceNewDeployment=True)
@@ -394,7 +425,9 @@ def test_ecr_pull_through_cache(moto: Client, embedded: Client) -> None:
     ecr = embedded("ecr")
     ecr.create_pull_through_cache_rule(**rule)
     assert code(ecr.create_pull_through_cache_rule, **rule) == "PullThroughCacheRuleAlreadyExistsException"
-    read = ecr.describe_pull_through_cache_rules(ecrRepositoryPrefixes=[rule["ecrRepositoryPrefix"]])["pullThroughCacheRules"]
+    read = ecr.describe_pull_through_cache_rules(ecrRepositoryPrefixes=[rule["ecrRepositoryPrefix"]])[
+        "pullThroughCacheRules"
+    ]
     assert [{name: each[name] for name in rule} for each in read] == [rule]
     ecr.delete_pull_through_cache_rule(ecrRepositoryPrefix=rule["ecrRepositoryPrefix"])
     assert (
@@ -407,7 +440,12 @@ def test_ecr_pull_through_cache(moto: Client, embedded: Client) -> None:
 
 
 def test_budgets_reads(moto: Client, embedded: Client) -> None:
-    notification = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0, "ThresholdType": "PERCENTAGE"}
+    notification = {
+        "NotificationType": "ACTUAL",
+        "ComparisonOperator": "GREATER_THAN",
+        "Threshold": 80.0,
+        "ThresholdType": "PERCENTAGE",
+    }
     subscriber = {"SubscriptionType": "EMAIL", "Address": "someone@example.com"}
 
     def create(client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -465,7 +503,9 @@ def test_s3_bucket_policy(moto: Client, embedded: Client) -> None:
         return code(client("s3").get_object, Bucket=with_policy(client, statement), Key="key")
 
     tls_only = deny("s3:*", Condition={"Bool": {"aws:SecureTransport": "false"}})
-    vpc_only = deny("s3:*", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "ArnNotEquals": {"aws:PrincipalArn": "x"}})
+    vpc_only = deny(
+        "s3:*", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "ArnNotEquals": {"aws:PrincipalArn": "x"}}
+    )
     exempt = deny("s3:*", Condition={"ArnNotLike": {"aws:PrincipalArn": [CALLER]}})
     another = deny("s3:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/other"})
     for statement in (tls_only, vpc_only, exempt, another):
@@ -482,9 +522,9 @@ def test_s3_bucket_policy(moto: Client, embedded: Client) -> None:
 
 def test_a_bucket_policy_names_the_caller_of_a_role_session(embedded: Client) -> None:
     role = unique("role")
-    arn = embedded("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))[
-        "Role"
-    ]["Arn"]
+    arn = embedded("iam").create_role(
+        RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
+    )["Role"]["Arn"]
     session = embedded("sts").assume_role(RoleArn=arn, RoleSessionName="task")["Credentials"]
     name = with_policy(embedded, deny(["s3:ListBucket", "s3:GetObject"], Principal={"AWS": arn}))
     assert code(embedded("s3", credentials=session).list_objects_v2, Bucket=name) == "AccessDenied"
@@ -515,8 +555,18 @@ def test_an_upload_without_the_encryption_that_a_policy_asks_for_is_denied(embed
         ({"Effect": "Deny", "NotPrincipal": {"AWS": CALLER}}, None),
         ({"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::999999999999:root"}}, "Deny"),
         ({"Effect": "Deny", "Principal": "*", "Condition": {"Null": {"aws:PrincipalArn": "true"}}}, None),
-        ({"Effect": "Deny", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, "1"]}}}, "Deny"),
-        ({"Effect": "Deny", "Principal": "*", "Condition": {"StringEqualsIfExists": {"s3:x-amz-acl": "private"}}}, "Deny"),
+        (
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Condition": {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, "1"]}},
+            },
+            "Deny",
+        ),
+        (
+            {"Effect": "Deny", "Principal": "*", "Condition": {"StringEqualsIfExists": {"s3:x-amz-acl": "private"}}},
+            "Deny",
+        ),
         ({"Effect": "Deny", "Principal": "*", "Condition": {"StringEquals": {"s3:x-amz-acl": "private"}}}, None),
         ({"Effect": "Deny", "Principal": "*", "Condition": {"StringNotEquals": {"s3:x-amz-acl": "private"}}}, "Deny"),
         ({"Effect": "Deny", "Principal": "*", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}, None),
@@ -589,7 +639,9 @@ def test_s3_intelligent_tiering(moto: Client, embedded: Client) -> None:
 
     def probe(client: Client) -> tuple[bool, bool]:
         s3, name = client("s3"), bucket(client)
-        s3.put_bucket_intelligent_tiering_configuration(Bucket=name, Id="archive", IntelligentTieringConfiguration=tiering)
+        s3.put_bucket_intelligent_tiering_configuration(
+            Bucket=name, Id="archive", IntelligentTieringConfiguration=tiering
+        )
         kept = s3.get_bucket_intelligent_tiering_configuration(Bucket=name, Id="archive")
         s3.delete_bucket_intelligent_tiering_configuration(Bucket=name, Id="archive")
         return kept.get("IntelligentTieringConfiguration") == tiering, code(s3.head_bucket, Bucket=name) == "ok"
@@ -599,7 +651,9 @@ def test_s3_intelligent_tiering(moto: Client, embedded: Client) -> None:
     s3, name = embedded("s3"), bucket(embedded)
     assert code(s3.get_bucket_intelligent_tiering_configuration, Bucket=name, Id="archive") == "NoSuchConfiguration"
     s3.put_bucket_intelligent_tiering_configuration(Bucket=name, Id="archive", IntelligentTieringConfiguration=tiering)
-    assert s3.list_bucket_intelligent_tiering_configurations(Bucket=name)["IntelligentTieringConfigurationList"] == [tiering]
+    assert s3.list_bucket_intelligent_tiering_configurations(Bucket=name)["IntelligentTieringConfigurationList"] == [
+        tiering
+    ]
 
 
 def test_s3_subresources(moto: Client, embedded: Client) -> None:

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from workbook import emulator, settings
+from workbook import emulator
 from workbook import workbook as module
-from workbook.diagnostics import TerraformError
+from workbook.display.progress import ApplyProgress
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
-from workbook.progress import ApplyProgress
+from workbook.host.paths import ROOT
+from workbook.terraform import settings
+from workbook.terraform.diagnostics import TerraformError
 from workbook.workbook import Workbook
 
 
@@ -150,7 +151,11 @@ def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
         f"settings.ENVIRONMENTS = Path({str(project / 'terraform' / 'environments')!r}); sys.exit(cli.main(sys.argv[1:]))"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -71,11 +71,18 @@ def test_resources_are_called_by_their_names(inventory: Inventory) -> None:
 
 
 def test_every_name_is_of_the_environment(stack: Any, inventory: Inventory) -> None:
-    named = [(name, row["name"]) for name, table in TABLES.items() if "name" in table.columns for row in inventory.records(name)]
+    named = [
+        (name, row["name"])
+        for name, table in TABLES.items()
+        if "name" in table.columns
+        for row in inventory.records(name)
+    ]
     foreign = {(table, name) for table, name in named if not stack.scope.within(name.split(":")[0])}
     # AWS's own policy, and containers, whose names are those of the task definition.
     assert {table for table, _ in foreign} <= {"policies", "containers"}
-    assert all(one(inventory, "policies", name)["managed_by"] == "aws" for table, name in foreign if table == "policies")
+    assert all(
+        one(inventory, "policies", name)["managed_by"] == "aws" for table, name in foreign if table == "policies"
+    )
 
 
 def test_reading_twice_gives_the_same(stack: Any, inventory: Inventory) -> None:
@@ -86,7 +93,9 @@ def test_reading_twice_gives_the_same(stack: Any, inventory: Inventory) -> None:
 # ── against boto3 ──
 
 
-def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(stack: Any, inventory: Inventory) -> None:
+def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(
+    stack: Any, inventory: Inventory
+) -> None:
     ec2 = stack.client("ec2")
     for row in inventory.records("subnets"):
         by_subnet = [{"Name": "association.subnet-id", "Values": [row["subnet_id"]]}]
@@ -101,7 +110,9 @@ def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(s
 
 def test_rules_name_the_group_that_they_let_in(stack: Any, inventory: Inventory) -> None:
     groups = stack.client("ec2").describe_security_groups()["SecurityGroups"]
-    names = {g["GroupId"]: {t["Key"]: t["Value"] for t in g.get("Tags", [])}.get("Name", g["GroupName"]) for g in groups}
+    names = {
+        g["GroupId"]: {t["Key"]: t["Value"] for t in g.get("Tags", [])}.get("Name", g["GroupName"]) for g in groups
+    }
     direct = {
         (names[g["GroupId"]], direction, permission.get("FromPort"), names[pair["GroupId"]])
         for g in groups
@@ -114,18 +125,26 @@ def test_rules_name_the_group_that_they_let_in(stack: Any, inventory: Inventory)
     assert {(r["security_group"], r["direction"], r["from_port"], r["peer"]) for r in rows} == direct
     assert len(direct) >= 4
     counted = {
-        (r["name"], direction): sum((rule["security_group"], rule["direction"]) == (r["name"], direction) for rule in all_rules)
+        (r["name"], direction): sum(
+            (rule["security_group"], rule["direction"]) == (r["name"], direction) for rule in all_rules
+        )
         for all_rules in [inventory.records("security_group_rules")]
         for r in inventory.records("security_groups")
         for direction in ("ingress", "egress")
     }
-    assert counted == {(r["name"], d): r[f"{d}_rules"] for r in inventory.records("security_groups") for d in ("ingress", "egress")}
+    assert counted == {
+        (r["name"], d): r[f"{d}_rules"] for r in inventory.records("security_groups") for d in ("ingress", "egress")
+    }
 
 
 def test_every_entry_of_the_network_acls_is_there(stack: Any, inventory: Inventory) -> None:
     vpc = inventory.records("vpcs")[0]["vpc_id"]
     acls = stack.client("ec2").describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"]
-    direct = sorted((a["NetworkAclId"], e["Egress"], e["RuleNumber"], e["RuleAction"], e["CidrBlock"]) for a in acls for e in a["Entries"])
+    direct = sorted(
+        (a["NetworkAclId"], e["Egress"], e["RuleNumber"], e["RuleAction"], e["CidrBlock"])
+        for a in acls
+        for e in a["Entries"]
+    )
     rows = [
         (r["network_acl_id"], r["direction"] == "egress", r["rule_number"], r["action"], r["cidr"])
         for r in inventory.records("nacl_entries")
@@ -161,9 +180,10 @@ def test_buckets_have_the_settings_that_s3_names(stack: Any, inventory: Inventor
     for row in rows:
         s3, name = stack.client("s3", row["region"]), {"Bucket": row["name"]}
         block = s3.get_public_access_block(**name)["PublicAccessBlockConfiguration"]
-        assert [row[c] for c in ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")] == [
-            block[k] for k in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-        ]
+        assert [
+            row[c]
+            for c in ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
+        ] == [block[k] for k in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")]
         (rule,) = s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
         assert row["encryption"] == rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
         assert row["versioning"] == s3.get_bucket_versioning(**name)["Status"]
@@ -254,7 +274,10 @@ def test_an_opened_port_is_seen(stack: Any, inventory: Inventory) -> None:
 def test_a_private_subnet_given_a_way_out_becomes_public(stack: Any, inventory: Inventory) -> None:
     subnet = next(row for row in inventory.records("subnets") if row["tier"] == "private")
     gateway = inventory.records("internet_gateways")[0]["internet_gateway_id"]
-    ec2, where = stack.client("ec2"), {"RouteTableId": subnet["route_table_id"], "DestinationCidrBlock": "203.0.113.0/24"}
+    ec2, where = (
+        stack.client("ec2"),
+        {"RouteTableId": subnet["route_table_id"], "DestinationCidrBlock": "203.0.113.0/24"},
+    )
     with undone(lambda: ec2.delete_route(**where)):
         ec2.create_route(**where, GatewayId=gateway)
         assert one(stack.inventory(), "subnets", subnet["name"])["tier"] == "public"

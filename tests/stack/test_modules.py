@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from workbook.paths import ROOT
-from workbook.provider_source import cli_configuration
+from workbook.host.paths import ROOT
 from workbook.target import Target
-from workbook.terraform import SPARING, find_terraform
+from workbook.terraform.driver import SPARING, find_terraform
+from workbook.terraform.provider import cli_configuration
 
 MODULES = sorted(path.parent.parent for path in (ROOT / "terraform" / "modules").glob("*/tests/*.tftest.hcl"))
 
 
 def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [find_terraform(environ), *arguments, "-no-color"], cwd=directory, env=environ, capture_output=True, text=True, timeout=300
+        [find_terraform(environ), *arguments, "-no-color"],
+        cwd=directory,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 

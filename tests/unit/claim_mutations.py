@@ -126,38 +126,59 @@ DASHBOARD, PREPARE = {"name": "dashboard"}, {"name": "prepare"}
 CASES: dict[str, Case] = {
     # ── vpc ──
     "VPC-OWN": case(put("vpcs", {}, cidr="8.8.0.0/16"), f"{P}-vpc"),
-    "VPC-MULTI-AZ": case(all_of(put("subnets", {"az": "us-east-1c"}, az="us-east-1b")), "private subnets", "ECS-MULTI-AZ"),
+    "VPC-MULTI-AZ": case(
+        all_of(put("subnets", {"az": "us-east-1c"}, az="us-east-1b")), "private subnets", "ECS-MULTI-AZ"
+    ),
     "VPC-TIERS": case(put("subnets", {"name": subnet("public", "c")}, az="us-east-1d"), "us-east-1c"),
     "VPC-PRIVATE-NO-IGW": case(
-        add("routes", {"target_type": "internet_gateway"}, route_table=subnet("private", "b"), destination="1.2.3.0/24"),
+        add(
+            "routes", {"target_type": "internet_gateway"}, route_table=subnet("private", "b"), destination="1.2.3.0/24"
+        ),
         subnet("private", "b"),
     ),
-    "VPC-NO-AUTO-PUBLIC-IP": case(put("subnets", {"name": subnet("public", "a")}, public_ip_on_launch=True), subnet("public", "a")),
-    "VPC-NAT": case(drop("routes", route_table=subnet("private", "c"), destination="0.0.0.0/0"), subnet("private", "c")),
-    "VPC-NAT-PER-AZ": case(
-        add("nat_gateways", {}, name=f"{P}-vpc-us-east-1b", az="us-east-1b", subnet=subnet("public", "b")), f"{P}-vpc-us-east-1b"
+    "VPC-NO-AUTO-PUBLIC-IP": case(
+        put("subnets", {"name": subnet("public", "a")}, public_ip_on_launch=True), subnet("public", "a")
     ),
-    "VPC-ROUTE-TABLES": case(put("routes", {"route_table": f"{P}-vpc-public"}, main=True), subnet("public", "a"), "VPC-MAIN-ROUTE-TABLE"),
+    "VPC-NAT": case(
+        drop("routes", route_table=subnet("private", "c"), destination="0.0.0.0/0"), subnet("private", "c")
+    ),
+    "VPC-NAT-PER-AZ": case(
+        add("nat_gateways", {}, name=f"{P}-vpc-us-east-1b", az="us-east-1b", subnet=subnet("public", "b")),
+        f"{P}-vpc-us-east-1b",
+    ),
+    "VPC-ROUTE-TABLES": case(
+        put("routes", {"route_table": f"{P}-vpc-public"}, main=True), subnet("public", "a"), "VPC-MAIN-ROUTE-TABLE"
+    ),
     "VPC-MAIN-ROUTE-TABLE": case(
-        add("routes", {"main": True}, destination="0.0.0.0/0", target=f"{P}-vpc", target_type="internet_gateway"), f"{P}-vpc-default"
+        add("routes", {"main": True}, destination="0.0.0.0/0", target=f"{P}-vpc", target_type="internet_gateway"),
+        f"{P}-vpc-default",
     ),
     "VPC-ENDPOINTS": case(put("endpoints", {"service": "ecr.dkr"}, state="failed"), f"{P}-ecr-dkr-endpoint"),
     "VPC-S3-ROUTE": case(
-        put("routes", {"route_table": subnet("private", "a"), "target_type": "vpc_endpoint"}, state="blackhole"), subnet("private", "a")
+        put("routes", {"route_table": subnet("private", "a"), "target_type": "vpc_endpoint"}, state="blackhole"),
+        subnet("private", "a"),
     ),
-    "VPC-ENDPOINT-SUBNETS": case(put("endpoints", {"service": "sts"}, subnets=[subnet("private", "a")]), f"{P}-sts-endpoint"),
+    "VPC-ENDPOINT-SUBNETS": case(
+        put("endpoints", {"service": "sts"}, subnets=[subnet("private", "a")]), f"{P}-sts-endpoint"
+    ),
     "VPC-ENDPOINT-DNS": case(put("vpcs", {}, dns_hostnames=False), f"{P}-vpc"),
     "VPC-ENDPOINT-POLICY": case(
-        put("endpoint_policy_statements", {"sid": "WriteContainerLogs"}, actions=["*"], resources=["*"]), f"{P}-logs-endpoint"
+        put("endpoint_policy_statements", {"sid": "WriteContainerLogs"}, actions=["*"], resources=["*"]),
+        f"{P}-logs-endpoint",
     ),
-    "VPC-ENDPOINT-ACCOUNT": case(put("endpoint_policy_statements", {"sid": "ReadAndWriteData"}, conditions=[]), f"{P}-s3-endpoint"),
+    "VPC-ENDPOINT-ACCOUNT": case(
+        put("endpoint_policy_statements", {"sid": "ReadAndWriteData"}, conditions=[]), f"{P}-s3-endpoint"
+    ),
     "VPC-FLOW-LOGS": case(put("flow_logs", {}, traffic_type="REJECT"), f"{P}-vpc"),
     "VPC-FLOW-LOG-GROUP": case(drop("log_groups", name=f"/vpc/{P}/flow-logs"), f"{P}-vpc-flow-log"),
     "VPC-FLOW-RECORDS": case(put("flow_logs", {}, role=""), f"{P}-vpc-flow-log", "VPC-FLOW-LOG-GROUP"),
     # ── firewalls ──
-    "VPC-NACL-DEDICATED": case(put("subnets", {"name": subnet("public", "b")}, network_acl=f"{P}-vpc-default"), subnet("public", "b")),
+    "VPC-NACL-DEDICATED": case(
+        put("subnets", {"name": subnet("public", "b")}, network_acl=f"{P}-vpc-default"), subnet("public", "b")
+    ),
     "VPC-NACL-DEFAULT": case(
-        add(NACL, {"network_acl": f"{P}-vpc-default", "direction": "egress"}, rule_number=100, action="allow"), f"{P}-vpc-default"
+        add(NACL, {"network_acl": f"{P}-vpc-default", "direction": "egress"}, rule_number=100, action="allow"),
+        f"{P}-vpc-default",
     ),
     "VPC-NACL-PRIVATE-IN": case(drop(NACL, network_acl=PRIVATE_ACL, rule_number=190), PRIVATE_ACL),
     "VPC-NACL-PRIVATE-OUT": case(
@@ -195,27 +216,37 @@ CASES: dict[str, Case] = {
         "VPC-NACL-PUBLIC-IN",
     ),
     "VPC-SG-DEFAULT": case(
-        add(SG, {**RULE, "direction": "ingress"}, security_group=f"{P}-vpc-default", peer=f"{P}-vpc-default"), f"{P}-vpc-default"
+        add(SG, {**RULE, "direction": "ingress"}, security_group=f"{P}-vpc-default", peer=f"{P}-vpc-default"),
+        f"{P}-vpc-default",
     ),
-    "VPC-SG-WORLD": case(put(SG, {"security_group": f"{P}-endpoint-sg"}, **WORLD), f"{P}-endpoint-sg", "VPC-SG-ENDPOINT-IN"),
+    "VPC-SG-WORLD": case(
+        put(SG, {"security_group": f"{P}-endpoint-sg"}, **WORLD), f"{P}-endpoint-sg", "VPC-SG-ENDPOINT-IN"
+    ),
     "VPC-SG-ADMIN-PORTS": case(
         add(SG, {"security_group": f"{P}-alb-sg", "direction": "ingress"}, ports="22", from_port=22, to_port=22),
         f"{P}-alb-sg",
         "VPC-SG-WORLD",
     ),
-    "VPC-SG-TASK-IN": case(add(SG, {**RULE, "direction": "ingress"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-task-sg"),
+    "VPC-SG-TASK-IN": case(
+        add(SG, {**RULE, "direction": "ingress"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-task-sg"
+    ),
     "VPC-SG-TASK-OUT": case(
-        put(SG, {**RULE, "peer": "0.0.0.0/0"}, ports="all", protocol="all", from_port=None, to_port=None), f"{P}-task-sg"
+        put(SG, {**RULE, "peer": "0.0.0.0/0"}, ports="all", protocol="all", from_port=None, to_port=None),
+        f"{P}-task-sg",
     ),
     "VPC-SG-ALB-OUT": case(add(SG, {"security_group": f"{P}-alb-sg", "direction": "egress"}, **WORLD), f"{P}-alb-sg"),
-    "VPC-SG-ENDPOINT-IN": case(put(SG, {"security_group": f"{P}-endpoint-sg"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-sts-endpoint"),
+    "VPC-SG-ENDPOINT-IN": case(
+        put(SG, {"security_group": f"{P}-endpoint-sg"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-sts-endpoint"
+    ),
     "VPC-RULES-ENFORCED": case(put("load_balancers", {}, security_groups=[f"{P}-vpc-default", f"{P}-alb-sg"]), ALB),
     # ── ecr ──
     "ECR-SCAN": case(put("repositories", {}, scan_on_push=False), f"{P}-app", "ECR-FINDINGS"),
     "ECR-FINDINGS": case(put("repositories", {}, scan_on_push=False), f"{P}-app", "ECR-SCAN"),
     "ECR-ENCRYPTION": case(put("repositories", {}, encryption=""), f"{P}-app"),
     "ECR-IMMUTABLE": case(put("repositories", {}, tag_mutability="MUTABLE"), f"{P}-app"),
-    "ECR-LIFECYCLE-UNTAGGED": case(put("repository_lifecycle_rules", {"tag_status": "untagged"}, count_number=365), f"{P}-app"),
+    "ECR-LIFECYCLE-UNTAGGED": case(
+        put("repository_lifecycle_rules", {"tag_status": "untagged"}, count_number=365), f"{P}-app"
+    ),
     "ECR-LIFECYCLE-TAGGED": case(drop("repository_lifecycle_rules", tag_status="tagged"), f"{P}-app"),
     "ECR-POLICY": case(put("repository_policy_statements", {}, principals=["*"]), f"{P}-app"),
     "ECR-POLICY-PULL-ONLY": case(put("repository_policy_statements", {}, actions=["ecr:PutImage"]), f"{P}-app"),
@@ -224,42 +255,73 @@ CASES: dict[str, Case] = {
     "IAM-ROLE-EC2": case(put("instance_profiles", {}, roles=[]), f"{P}-ec2-role"),
     "IAM-ROLE-LAMBDA": case(drop("roles", name=f"{P}-lambda-role"), "lambda.amazonaws.com"),
     "IAM-ROLE-ECS": case(
-        put("roles", {"name": f"{P}-ecs-task-role"}, trusted=["Service: ecs-tasks.amazonaws.com", "Service: sqs.amazonaws.com"]),
+        put(
+            "roles",
+            {"name": f"{P}-ecs-task-role"},
+            trusted=["Service: ecs-tasks.amazonaws.com", "Service: sqs.amazonaws.com"],
+        ),
         f"{P}-ecs-task-role",
         "IAM-TRUST",
     ),
     "IAM-ROLE-RDS": case(
-        put("roles", {"name": f"{P}-rds-monitoring-role"}, trusted=["Service: rds.amazonaws.com"]), "monitoring.rds.amazonaws.com"
+        put("roles", {"name": f"{P}-rds-monitoring-role"}, trusted=["Service: rds.amazonaws.com"]),
+        "monitoring.rds.amazonaws.com",
     ),
     "IAM-TRUST": case(
-        put("roles", {"name": f"{P}-vpc-flow-log-role"}, trusted=["AWS: arn:aws:iam::999999999999:root"]), f"{P}-vpc-flow-log-role"
+        put("roles", {"name": f"{P}-vpc-flow-log-role"}, trusted=["AWS: arn:aws:iam::999999999999:root"]),
+        f"{P}-vpc-flow-log-role",
     ),
-    "IAM-CONFUSED-DEPUTY": case(put("role_trust_statements", {"role": f"{P}-lambda-role"}, conditions=[]), f"{P}-lambda-role"),
-    "IAM-NO-WILDCARD-ACTIONS": case(put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["logs:*"]), f"{P}-lambda-policy"),
-    "IAM-NO-WILDCARD-RESOURCES": case(put("iam_statements", {"policy": f"{P}-lambda-policy"}, resources=["*"]), f"{P}-lambda-policy"),
+    "IAM-CONFUSED-DEPUTY": case(
+        put("role_trust_statements", {"role": f"{P}-lambda-role"}, conditions=[]), f"{P}-lambda-role"
+    ),
+    "IAM-NO-WILDCARD-ACTIONS": case(
+        put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["logs:*"]), f"{P}-lambda-policy"
+    ),
+    "IAM-NO-WILDCARD-RESOURCES": case(
+        put("iam_statements", {"policy": f"{P}-lambda-policy"}, resources=["*"]), f"{P}-lambda-policy"
+    ),
     "IAM-NARROW-ARNS": case(
-        put("iam_statements", {"policy": f"{P}-lambda-policy"}, resources=["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/*"]),
+        put(
+            "iam_statements",
+            {"policy": f"{P}-lambda-policy"},
+            resources=["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/*"],
+        ),
         f"{P}-lambda-policy",
     ),
     "IAM-TASK-ROLE": case(
-        put("iam_statements", TASK_READ, actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]), f"{P}-ecs-task-role"
+        put("iam_statements", TASK_READ, actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]),
+        f"{P}-ecs-task-role",
     ),
     "IAM-EXECUTION-ROLE": case(
-        put("iam_statements", {**EXECUTION, "sid": "WriteContainerLogs"}, actions=["s3:GetObject"], resources=[f"arn:aws:s3:::{DATA}/*"]),
+        put(
+            "iam_statements",
+            {**EXECUTION, "sid": "WriteContainerLogs"},
+            actions=["s3:GetObject"],
+            resources=[f"arn:aws:s3:::{DATA}/*"],
+        ),
         f"{P}-ecs-execution-role",
     ),
     "IAM-REPLICATION-ROLE": case(
-        put("iam_statements", {"sid": "WriteReplicas"}, resources=[f"arn:aws:s3:::{DATA}/*"]), f"{P}-s3-replication-role"
+        put("iam_statements", {"sid": "WriteReplicas"}, resources=[f"arn:aws:s3:::{DATA}/*"]),
+        f"{P}-s3-replication-role",
     ),
-    "IAM-NO-ESCALATION": case(put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["iam:PassRole"]), f"{P}-lambda-role"),
-    "IAM-ATTACHMENTS": case(put("roles", {"name": f"{P}-lambda-role"}, inline_policies=["quick-fix"]), f"{P}-lambda-role"),
+    "IAM-NO-ESCALATION": case(
+        put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["iam:PassRole"]), f"{P}-lambda-role"
+    ),
+    "IAM-ATTACHMENTS": case(
+        put("roles", {"name": f"{P}-lambda-role"}, inline_policies=["quick-fix"]), f"{P}-lambda-role"
+    ),
     "IAM-AWS-MANAGED": case(add("policies", {"managed_by": "aws"}, name="AdministratorAccess"), "AdministratorAccess"),
-    "IAM-BOUNDARY": case(put("roles", {"name": f"{P}-ecs-task-role"}, boundary=""), f"{P}-ecs-task-role", "IAM-ENFORCED"),
+    "IAM-BOUNDARY": case(
+        put("roles", {"name": f"{P}-ecs-task-role"}, boundary=""), f"{P}-ecs-task-role", "IAM-ENFORCED"
+    ),
     "IAM-BOUNDARY-ESCALATION": case(denial_without("iam:*"), BOUNDARY),
     "IAM-BOUNDARY-AUDIT": case(denial_without("cloudtrail:*"), BOUNDARY),
     "IAM-BOUNDARY-DATA": case(denial_without("s3:DeleteObjectVersion"), BOUNDARY),
     "IAM-BOUNDARY-REGIONS": case(drop("iam_statements", **{**DENY, "sid": "NeverOtherRegions"}), BOUNDARY),
-    "IAM-ENFORCED": case(put("roles", {"name": f"{P}-ec2-role"}, attached_policies=[]), f"{P}-ec2-role", "IAM-ATTACHMENTS"),
+    "IAM-ENFORCED": case(
+        put("roles", {"name": f"{P}-ec2-role"}, attached_policies=[]), f"{P}-ec2-role", "IAM-ATTACHMENTS"
+    ),
     # ── s3 ──
     "S3-ENCRYPTION": case(put("buckets", {"name": DATA}, encryption=""), DATA),
     "S3-VERSIONING": case(put("buckets", {"name": LOGS}, versioning="Suspended"), LOGS),
@@ -271,7 +333,10 @@ CASES: dict[str, Case] = {
         put(
             "bucket_policy_statements",
             {"sid": "DenyOutsideVpcEndpoint"},
-            conditions=["aws:PrincipalArn ArnNotEquals arn:aws:iam::123456789012:root", "aws:SourceVpce StringNotEquals vpce-0"],
+            conditions=[
+                "aws:PrincipalArn ArnNotEquals arn:aws:iam::123456789012:root",
+                "aws:SourceVpce StringNotEquals vpce-0",
+            ],
         ),
         DATA,
     ),
@@ -289,7 +354,9 @@ CASES: dict[str, Case] = {
         DATA,
         "S3-LOG-WRITERS",
     ),
-    "S3-POLICY-ENFORCED": case(drop("bucket_policy_statements", bucket=REPLICA), REPLICA, "S3-TLS", "S3-REPLICA-CLOSED"),
+    "S3-POLICY-ENFORCED": case(
+        drop("bucket_policy_statements", bucket=REPLICA), REPLICA, "S3-TLS", "S3-REPLICA-CLOSED"
+    ),
     "S3-ACCESS-LOGS": case(put("buckets", {"name": DATA}, logging_bucket=""), DATA, "S3-LOGS-ARRIVE", "S3-LOG-WRITERS"),
     "S3-LOG-WRITERS": case(put("bucket_policy_statements", {"sid": "AccessLogDelivery"}, conditions=[]), LOGS),
     "S3-LOGS-EXPIRE": case(put("bucket_lifecycle_rules", {"bucket": LOGS}, expiration_days=7), LOGS),
@@ -297,7 +364,11 @@ CASES: dict[str, Case] = {
     "S3-LIFECYCLE": case(put("bucket_lifecycle_rules", {"bucket": REPLICA}, transitions=[]), REPLICA),
     "S3-MULTIPART": case(put("bucket_lifecycle_rules", {"bucket": REPLICA}, abort_multipart_days=None), REPLICA),
     "S3-LIFECYCLE-RUNS": case(
-        put("bucket_lifecycle_rules", {"bucket": REPLICA}, status="Disabled"), REPLICA, "S3-LIFECYCLE", "S3-MULTIPART", "S3-VERSIONS-KEPT"
+        put("bucket_lifecycle_rules", {"bucket": REPLICA}, status="Disabled"),
+        REPLICA,
+        "S3-LIFECYCLE",
+        "S3-MULTIPART",
+        "S3-VERSIONS-KEPT",
     ),
     "S3-REPLICATION": case(put("buckets", {"name": REPLICA}, region="us-east-1"), DATA),
     "S3-REPLICA-OUTLIVES": case(put("bucket_replication_rules", {}, delete_markers="Enabled"), DATA),
@@ -305,7 +376,12 @@ CASES: dict[str, Case] = {
     # ── ecs ──
     "ECS-FARGATE": case(put("services", {}, launch_type="EC2"), SERVICE),
     "ECS-PRIVATE-SUBNETS": case(
-        put("services", {}, subnets=[subnet(tier, az) for tier, az in (("private", "a"), ("private", "b"), ("public", "c"))]), SERVICE
+        put(
+            "services",
+            {},
+            subnets=[subnet(tier, az) for tier, az in (("private", "a"), ("private", "b"), ("public", "c"))],
+        ),
+        SERVICE,
     ),
     "ECS-NO-PUBLIC-IP": case(put("services", {}, public_ip=True), SERVICE),
     "ECS-MULTI-AZ": case(put("services", {}, desired=1), SERVICE),
@@ -315,17 +391,22 @@ CASES: dict[str, Case] = {
     "ECS-EXEC-OFF": case(put("services", {}, execute_command=True), SERVICE),
     "ECS-INSIGHTS": case(put("clusters", {}, container_insights="disabled"), f"{P}-cluster"),
     "ECS-IMAGE-OFFICIAL": case(
-        put("containers", PREPARE, image="123456789012.dkr.ecr.us-east-1.amazonaws.com/alloy-dev-take-home-app:1.0.0"), "prepare"
+        put("containers", PREPARE, image="123456789012.dkr.ecr.us-east-1.amazonaws.com/alloy-dev-take-home-app:1.0.0"),
+        "prepare",
     ),
     "ECS-IMAGE-PINNED": case(put("containers", DASHBOARD, image="public.ecr.aws/aws-cli/aws-cli:latest"), "dashboard"),
-    "ECS-IMAGE-PATH": case(put("containers", PREPARE, image="docker.io/library/busybox:1.36.1"), "prepare", "ECS-IMAGE-OFFICIAL"),
+    "ECS-IMAGE-PATH": case(
+        put("containers", PREPARE, image="docker.io/library/busybox:1.36.1"), "prepare", "ECS-IMAGE-OFFICIAL"
+    ),
     "ECS-S3-CHECK": case(environment(BUCKET_NAME="another-bucket"), "dashboard"),
     "ECS-PAGE": case(command("http.server", "http_server"), "dashboard"),
     "ECS-FEATURES": case(environment(SECURITY_FEATURES="Encryption: yes"), "dashboard"),
     "ECS-PORT": case(put("target_groups", {}, port=80), SERVICE),
     "ECS-HEALTH-CHECK": case(put("containers", DASHBOARD, health_check=""), "dashboard"),
     "ECS-HEALTH-INTERVAL": case(put("containers", DASHBOARD, health_interval=300), "dashboard"),
-    "ECS-SEPARATE-ROLES": case(put("task_definitions", {}, execution_role=f"{P}-ecs-task-role"), f"{P}-service:1", "IAM-EXECUTION-ROLE"),
+    "ECS-SEPARATE-ROLES": case(
+        put("task_definitions", {}, execution_role=f"{P}-ecs-task-role"), f"{P}-service:1", "IAM-EXECUTION-ROLE"
+    ),
     "ECS-NON-ROOT": case(put("containers", DASHBOARD, user="root"), "dashboard"),
     "ECS-READ-ONLY-ROOT": case(put("containers", DASHBOARD, read_only_root=False), "dashboard"),
     "ECS-NO-CAPABILITIES": case(put("containers", DASHBOARD, dropped_capabilities=[]), "dashboard"),
@@ -334,7 +415,9 @@ CASES: dict[str, Case] = {
     "ECS-LOGS": case(put("containers", PREPARE, log_group=""), "prepare"),
     # ── alb ──
     "ALB-SUBNETS": case(put("load_balancers", {}, subnets=[subnet("public", "a")]), ALB),
-    "ALB-HTTPS": case(add("listeners", {}, port=443, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06"), ALB),
+    "ALB-HTTPS": case(
+        add("listeners", {}, port=443, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06"), ALB
+    ),
     "ALB-TLS-POLICY": case(
         all_of(
             put("listeners", {}, action="redirect"),
@@ -345,7 +428,9 @@ CASES: dict[str, Case] = {
     "ALB-DROP-HEADERS": case(put("load_balancers", {}, drop_invalid_headers=False), ALB),
     "ALB-ACCESS-LOGS": case(drop("bucket_policy_statements", sid="LoadBalancerLogDelivery"), ALB),
     "ALB-LOGS-ARRIVE": case(put("buckets", {"name": LOGS}, encryption="aws:kms"), ALB),
-    "ALB-DELETION-PROTECTION": case(put("load_balancers", {}, name="alloy-prod-take-home-alb"), "alloy-prod-take-home-alb", "GEN-NAMES"),
+    "ALB-DELETION-PROTECTION": case(
+        put("load_balancers", {}, name="alloy-prod-take-home-alb"), "alloy-prod-take-home-alb", "GEN-NAMES"
+    ),
     "ALB-HEALTH-PATH": case(put("target_groups", {}, health_path="/"), GROUP),
     "ALB-TARGETS": case(put("target_groups", {}, target_type="instance"), GROUP),
     "ALB-HEALTHY": case(put("target_groups", {}, healthy=1), GROUP),
@@ -353,7 +438,11 @@ CASES: dict[str, Case] = {
     "GEN-NAMES": case(put("clusters", {}, name="cluster-1"), "cluster-1"),
     "GEN-TAGS": case(put("vpcs", {}, tags={"Environment": "dev"}), f"{P}-vpc"),
     "GEN-ENVIRONMENT": case(
-        put("buckets", {"name": DATA}, tags={"Environment": "prod", "ManagedBy": "terraform", "Owner": "alloy", "Project": "take-home"}),
+        put(
+            "buckets",
+            {"name": DATA},
+            tags={"Environment": "prod", "ManagedBy": "terraform", "Owner": "alloy", "Project": "take-home"},
+        ),
         DATA,
     ),
     "GEN-LOG-RETENTION": case(put("log_groups", {"name": f"/ecs/{P}"}, retention_days=None), f"/ecs/{P}"),

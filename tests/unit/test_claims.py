@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from workbook.claims import BULLETS, CLAIMS, GROUPS, Results, Verdict, judge
-from workbook.claims.engine import LIMITS_BY_ID, Claim, Look, Seen, accepted, judge_one, not_applicable, seen
+from workbook.claims.engine import LIMITS_BY_ID, Claim, Evidence, View, accepted, evidence, judge_one, not_applicable
 from workbook.errors import WorkbookError
 from workbook.inventory import LAYERS, TABLES, Inventory, Scope
 
@@ -108,7 +108,7 @@ def test_every_claim_has_a_change_that_makes_it_fail() -> None:
 
 @pytest.mark.parametrize("claim", list(CASES))
 def test_a_claim_turns_and_names_the_resource(claim: str) -> None:
-    look = Look(Changed(changed(claim)))  # type: ignore[arg-type]
+    look = View(Changed(changed(claim)))  # type: ignore[arg-type]
     turned = {
         result.claim.id: result
         for result in (judge_one(each, look, [], "embedded") for each in CLAIMS.values())
@@ -145,7 +145,7 @@ def test_no_deviation_hides_behind_another(story: str) -> None:
     claim, how, table, where, cells = MORE[story]
     tables = copy.deepcopy(rows())
     getattr(MUTATIONS, how)(table, where, **cells)(tables)
-    assert judge_one(CLAIMS[claim], Look(Changed(tables)), [], "embedded").verdict is Verdict.FAIL  # type: ignore[arg-type]
+    assert judge_one(CLAIMS[claim], View(Changed(tables)), [], "embedded").verdict is Verdict.FAIL  # type: ignore[arg-type]
 
 
 def test_a_changed_inventory_fails_as_a_whole_does() -> None:
@@ -162,7 +162,7 @@ def test_an_empty_inventory_passes_nothing() -> None:
 
 
 def test_what_could_not_be_read_is_not_passed() -> None:
-    look = Look(dev())
+    look = View(dev())
     for claim in CLAIMS.values():
         assert judge_one(claim, look, [], "embedded").verdict is not Verdict.FAIL
         for table in look.looked_at.copy():
@@ -176,8 +176,10 @@ def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
     for table in TABLES:
         tables = copy.deepcopy(rows())
         keep = {"name", "statement", "definition", "tags"}
-        tables[table] = [{column: value if column in keep else None for column, value in row.items()} for row in tables[table]]
-        look = Look(Changed(tables))  # type: ignore[arg-type]
+        tables[table] = [
+            {column: value if column in keep else None for column, value in row.items()} for row in tables[table]
+        ]
+        look = View(Changed(tables))  # type: ignore[arg-type]
         for claim in CLAIMS.values():
             result = judge_one(claim, look, [{"table": table, "call": "Describe", "error": "AccessDenied"}], "embedded")
             assert (result.verdict is Verdict.FAIL) == (table in look.looked_at), claim.id
@@ -185,7 +187,10 @@ def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
 
 def test_problems_of_the_inventory_reach_the_claims() -> None:
     blind = Inventory(
-        dev().scope, dev().taken_at, {name: dev()[name] for name in TABLES}, [{"table": "autoscaling", "call": "x", "error": "no"}]
+        dev().scope,
+        dev().taken_at,
+        {name: dev()[name] for name in TABLES},
+        [{"table": "autoscaling", "call": "x", "error": "no"}],
     )
     assert [result.claim.id for result in judge(blind).failed] == ["ECS-AUTOSCALING"]
 
@@ -205,12 +210,12 @@ def test_only_layers_that_were_read_are_judged_by_default() -> None:
 # ── the verdict ──
 
 
-def verdict(*lines: Seen, limit: str = "", target: str = "embedded") -> Verdict:
+def verdict(*lines: Evidence, limit: str = "", target: str = "embedded") -> Verdict:
     claim = Claim("T", "s3", "low", "A test.", lambda look: iter(lines), limit, visible_on_aws=True)
-    return judge_one(claim, Look(dev()), [], target).verdict
+    return judge_one(claim, View(dev()), [], target).verdict
 
 
-YES, NO = seen("a", "as said", True), seen("b", "not so", False)
+YES, NO = evidence("a", "as said", True), evidence("b", "not so", False)
 BUT, NOT_HERE = accepted("c", "not so", "Because."), not_applicable("d", "other", "Of no concern.")
 
 
@@ -226,10 +231,10 @@ BUT, NOT_HERE = accepted("c", "not so", "Because."), not_applicable("d", "other"
         ((NOT_HERE,), Verdict.NOT_APPLICABLE),
         ((NOT_HERE, YES), Verdict.PASS),
         ((NOT_HERE, NO), Verdict.FAIL),
-        ((seen("e", "unknown", None),), Verdict.FAIL),
+        ((evidence("e", "unknown", None),), Verdict.FAIL),
     ],
 )
-def test_the_verdict_follows_from_the_evidence(lines: tuple[Seen, ...], expected: Verdict) -> None:
+def test_the_verdict_follows_from_the_evidence(lines: tuple[Evidence, ...], expected: Verdict) -> None:
     assert verdict(*lines) is expected
 
 
@@ -244,7 +249,9 @@ def test_a_limit_hides_a_pass_and_never_a_failure() -> None:
 
 
 def test_every_bullet_has_a_claim_or_says_why_not() -> None:
-    assert [f"{bullet.section}: {bullet.says}" for bullet in BULLETS if not bullet.claims and len(bullet.why_not) < 10] == []
+    assert [
+        f"{bullet.section}: {bullet.says}" for bullet in BULLETS if not bullet.claims and len(bullet.why_not) < 10
+    ] == []
 
 
 def test_bullets_speak_of_claims_that_are_there() -> None:
@@ -272,10 +279,13 @@ def test_claims_are_sentences() -> None:
 
 def test_table_and_display_are_the_same_on_every_run_and_name_no_random_id() -> None:
     again = judge(dev())
-    assert again.shown().html == results().shown().html
-    assert again.shown().text == results().shown().text
+    assert again.rendered().html == results().rendered().html
+    assert again.rendered().text == results().rendered().text
     assert (
-        re.findall(r"\b(?:vpc|subnet|sg|rtb|acl|igw|nat|vpce|pl|fl|eni)-[0-9a-f]{8,}\b", results().shown().text + results().shown().html)
+        re.findall(
+            r"\b(?:vpc|subnet|sg|rtb|acl|igw|nat|vpce|pl|fl|eni)-[0-9a-f]{8,}\b",
+            results().rendered().text + results().rendered().html,
+        )
         == []
     )
 

@@ -33,7 +33,9 @@ def of(reference: str) -> Control:
 def with_verdicts(**verdicts: Verdict) -> Results:
     """The results of dev, some with another verdict; a claim's id is written with underscores."""
     wanted = {id.replace("_", "-"): verdict for id, verdict in verdicts.items()}
-    changed = [replace(r, verdict=wanted[r.claim.id], reason="As set.") if r.claim.id in wanted else r for r in results()]
+    changed = [
+        replace(r, verdict=wanted[r.claim.id], reason="As set.") if r.claim.id in wanted else r for r in results()
+    ]
     return Results(changed, dev(), "embedded")
 
 
@@ -57,9 +59,13 @@ def test_controls_speak_of_claims_that_are_there() -> None:
     mentioned = {
         name
         for control in CONTROLS
-        for name in re.findall(r"\b[A-Z0-9]+(?:-[A-Z0-9]+)+\b", f"{control.closes} {control.not_applicable} {control.beyond}")
+        for name in re.findall(
+            r"\b[A-Z0-9]+(?:-[A-Z0-9]+)+\b", f"{control.closes} {control.not_applicable} {control.beyond}"
+        )
     }
-    assert {name for name in mentioned if name.split("-")[0] in ("VPC", "ECR", "IAM", "S3", "ECS", "ALB", "GEN")} <= set(CLAIMS)
+    assert {
+        name for name in mentioned if name.split("-")[0] in ("VPC", "ECR", "IAM", "S3", "ECS", "ALB", "GEN")
+    } <= set(CLAIMS)
 
 
 def test_ids_have_the_form_of_their_framework() -> None:
@@ -139,7 +145,8 @@ def test_the_matrix_is_made_from_the_claims() -> None:
     table = matrix(results())
     assert len(table) == len(CONTROLS)
     assert (
-        totals(table)[["OK", "PARTIAL", "GAP", "N-A"]].sum(axis=1) == table.groupby(["framework", "version"], sort=False).size().to_numpy()
+        totals(table)[["OK", "PARTIAL", "GAP", "N-A"]].sum(axis=1)
+        == table.groupby(["framework", "version"], sort=False).size().to_numpy()
     ).all()
     nothing = judge(Inventory.from_tables({}, Scope("alloy-dev-take-home", "us-east-1", "us-west-2")))
     assert set(matrix(nothing)["status"]) == {"GAP", "N-A"}
@@ -152,9 +159,9 @@ def test_it_admits_what_the_stack_does_not_do() -> None:
 
 
 def test_it_says_that_it_is_no_certification() -> None:
-    for text in (compliance.shown(results()).text, compliance.to_html(results())):
+    for text in (compliance.rendered(results()).text, compliance.to_html(results())):
         assert "not certification" in text
-    assert "CIS AWS 5.0.0" in compliance.shown(results(), "CIS AWS").text
+    assert "CIS AWS 5.0.0" in compliance.rendered(results(), "CIS AWS").text
 
 
 def test_the_page_stands_alone() -> None:
@@ -163,4 +170,4 @@ def test_the_page_stands_alone() -> None:
 
 
 def test_the_display_is_the_same_on_every_run() -> None:
-    assert compliance.shown(judge(dev())).html == compliance.shown(results()).html
+    assert compliance.rendered(judge(dev())).html == compliance.rendered(results()).html

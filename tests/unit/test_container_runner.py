@@ -19,12 +19,12 @@ import pytest
 
 from workbook.container import Container, Definition, follow, run
 from workbook.container.agent import TaskAgent
-from workbook.container.engine import engine_command, find_engine
-from workbook.container.network import FaultProxy
+from workbook.container.container_engine import engine_command, find_engine
+from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
+from workbook.host.paths import CONTAINER
+from workbook.host.ports import free_port
 from workbook.inventory import Inventory
-from workbook.paths import CONTAINER
-from workbook.ports import free_port
 from workbook.target import Target
 
 ROLE = "arn:aws:iam::123456789012:role/alloy-dev-take-home-task"
@@ -43,7 +43,9 @@ def inventory(**tables: Any) -> Inventory:
     }
     rows: dict[str, Any] = {
         "services": [{"name": "app", "cluster": "alloy-dev-take-home", "task_definition": "alloy-dev-take-home:3"}],
-        "task_definitions": [{"name": "alloy-dev-take-home:3", "cpu": 256, "memory": 512, "task_role": "alloy-dev-take-home-task"}],
+        "task_definitions": [
+            {"name": "alloy-dev-take-home:3", "cpu": 256, "memory": 512, "task_role": "alloy-dev-take-home-task"}
+        ],
         "containers": [
             {"name": "prepare", "task_definition": "alloy-dev-take-home:3", "definition": {"name": "prepare"}},
             {"name": "dashboard", "task_definition": "alloy-dev-take-home:3", "definition": serving},
@@ -58,7 +60,12 @@ def inventory(**tables: Any) -> Inventory:
 
 def test_the_definition_is_the_serving_container_of_the_service() -> None:
     definition = Definition.deployed(inventory())
-    assert (definition.task, definition.cpu, definition.memory, definition.role_arn) == ("alloy-dev-take-home:3", 256, 512, ROLE)
+    assert (definition.task, definition.cpu, definition.memory, definition.role_arn) == (
+        "alloy-dev-take-home:3",
+        256,
+        512,
+        ROLE,
+    )
     assert definition.command == ["/bin/sh", "-c", "exit 3"]
     assert definition.environment == {"BUCKET_NAME": "some-bucket"}
     assert definition.port == 8080
@@ -182,7 +189,9 @@ def test_nothing_is_left_in_the_temporary_directory(aws: Any, define: Define) ->
     assert not directory.exists()
 
 
-def test_one_that_ignores_sigterm_is_killed_with_its_children(monkeypatch: pytest.MonkeyPatch, aws: Any, define: Define) -> None:
+def test_one_that_ignores_sigterm_is_killed_with_its_children(
+    monkeypatch: pytest.MonkeyPatch, aws: Any, define: Define
+) -> None:
     monkeypatch.setattr("workbook.container.runner._STOP_SECONDS", 0.5)
     stubborn = 'trap \'\' TERM; python3 -m http.server --bind 127.0.0.1 "$PORT" --directory "$PAGES_DIR" & : > health; wait; wait'
     container = Container(define([stubborn]), {}, search_path=aws.search_path)
@@ -231,7 +240,12 @@ def test_following_prints_the_log_until_a_signal(number: signal.Signals, dashboa
 def test_the_engine_is_told_what_fargate_is_told(define: Define) -> None:
     line = engine_command("docker", "name", define(), {"PORT": "5000", "SECURITY_FEATURES": "a: b\nc: d"})
     assert line[:2] == ["docker", "run"]
-    assert line[-4:] == ["/bin/sh", "public.ecr.aws/aws-cli/aws-cli:2.31.21", "-c", (CONTAINER / "startup.sh").read_text()]
+    assert line[-4:] == [
+        "/bin/sh",
+        "public.ecr.aws/aws-cli/aws-cli:2.31.21",
+        "-c",
+        (CONTAINER / "startup.sh").read_text(),
+    ]
     options = list(itertools.pairwise(line))
     for option in (
         ("--user", "65534:65534"),
@@ -278,7 +292,9 @@ def agent() -> Iterator[TaskAgent]:
         }
 
     agent = TaskAgent(
-        assume, ROLE, {"TaskARN": "arn:aws:ecs:us-east-1:1:task/c/abc", "AvailabilityZone": "z", "Family": "f", "Revision": "3"}
+        assume,
+        ROLE,
+        {"TaskARN": "arn:aws:ecs:us-east-1:1:task/c/abc", "AvailabilityZone": "z", "Family": "f", "Revision": "3"},
     )
     yield agent
     agent.close()
@@ -298,15 +314,24 @@ def test_the_agent_answers_as_ecs_does(agent: TaskAgent) -> None:
     # The first ended within ten minutes, so it was renewed; the second is kept.
     assert [_ask(where["AWS_CONTAINER_CREDENTIALS_FULL_URI"])["AccessKeyId"] for _ in range(2)] == ["ASIA2", "ASIA2"]
     agent.expire()
-    assert _ask(where["AWS_CONTAINER_CREDENTIALS_FULL_URI"])["Expiration"] < datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert _ask(where["AWS_CONTAINER_CREDENTIALS_FULL_URI"])["Expiration"] < datetime.now(UTC).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     agent.renew()
-    assert _ask(where["AWS_CONTAINER_CREDENTIALS_FULL_URI"])["Expiration"] > datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert _ask(where["AWS_CONTAINER_CREDENTIALS_FULL_URI"])["Expiration"] > datetime.now(UTC).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
 
 
 def test_the_task_shows_who_it_is(agent: TaskAgent, dashboard: Start) -> None:
     container = dashboard(**agent.environment())
     _until(lambda: len(container.status()["identity"]) == 4)
-    assert container.status()["identity"] == {"task": "abc", "availability_zone": "z", "task_definition": "f:3", "role": ROLE}
+    assert container.status()["identity"] == {
+        "task": "abc",
+        "availability_zone": "z",
+        "task_definition": "f:3",
+        "role": ROLE,
+    }
     _until(lambda: ROLE in container.page())
     assert "ASIA" not in container.page() + json.dumps(container.logs())
 
@@ -350,7 +375,9 @@ def test_the_network_fails_and_heals(proxy: FaultProxy) -> None:
             _ask(url)
         with raised.value as error:
             assert error.code == 503
-            assert b"<Code>SlowDown</Code><Message>Please reduce your request rate &lt;now&gt;.</Message>" in error.read()
+            assert (
+                b"<Code>SlowDown</Code><Message>Please reduce your request rate &lt;now&gt;.</Message>" in error.read()
+            )
         proxy.hang()
         with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.5) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")

@@ -22,8 +22,8 @@ import pytest
 
 from workbook.container import Container
 from workbook.errors import WorkbookError
-from workbook.paths import CONTAINER
-from workbook.ports import free_port
+from workbook.host.paths import CONTAINER
+from workbook.host.ports import free_port
 
 SCRIPT_PATH = CONTAINER / "startup.sh"
 SCRIPT = SCRIPT_PATH.read_text()
@@ -48,7 +48,9 @@ def request(container: Container, raw: bytes, timeout: float = 30.0) -> bytes:
 
 def get(container: Container, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
     """Status, headers in lower case, body."""
-    head, _, body = request(container, f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).decode().partition("\r\n\r\n")
+    head, _, body = (
+        request(container, f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).decode().partition("\r\n\r\n")
+    )
     status, *lines = head.split("\r\n")
     return int(status.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}, body
 
@@ -74,14 +76,21 @@ def test_shellcheck_is_content() -> None:
 def test_the_program_is_python_3_9() -> None:
     # The image has 3.9; nothing in it may be newer, in syntax or in what it imports.
     tree = ast.parse(PROGRAM, feature_version=(3, 9))
-    imported = {name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported = {
+        name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
     assert imported <= set(sys.stdlib_module_names)
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
 
 
 def test_runs_under_python_3_9_where_there_is_one(aws: Any, dashboard: Start) -> None:
     found = next(
-        (p for p in (shutil.which("python3.9"), *Path.home().glob(".pyenv/versions/3.9*/bin/python")) if p and _is_39(str(p))), None
+        (
+            p
+            for p in (shutil.which("python3.9"), *Path.home().glob(".pyenv/versions/3.9*/bin/python"))
+            if p and _is_39(str(p))
+        ),
+        None,
     )
     if found is None:
         pytest.skip("no Python 3.9 here")
@@ -92,7 +101,9 @@ def test_runs_under_python_3_9_where_there_is_one(aws: Any, dashboard: Start) ->
 
 
 def _is_39(python: str) -> bool:
-    done = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True, timeout=20
+    )
     return done.stdout.strip() == "(3, 9)"
 
 
@@ -131,7 +142,13 @@ def test_bad_configuration_ends_at_once_with_one_line(
 ) -> None:
     if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
-    whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": "8080", "PAGES_DIR": str(tmp_path), **environment}
+    whole = {
+        "PATH": aws.search_path,
+        "BUCKET_NAME": "some-bucket",
+        "PORT": "8080",
+        "PAGES_DIR": str(tmp_path),
+        **environment,
+    }
 
     def start() -> float:
         started = time.monotonic()
@@ -197,22 +214,46 @@ def program() -> Iterator[dict[str, Any]]:
             "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: The specified bucket does not exist",
             "no_such_bucket",
         ),
-        ('Could not connect to the endpoint URL: "https://b.s3.us-east-1.amazonaws.com/?list-type=2"', "endpoint_unreachable"),
-        ('fatal error: Connect timeout on endpoint URL: "https://b.s3.us-east-1.amazonaws.com/"', "endpoint_unreachable"),
-        ('Connection was closed before we received a valid response from endpoint URL: "http://x/"', "endpoint_unreachable"),
+        (
+            'Could not connect to the endpoint URL: "https://b.s3.us-east-1.amazonaws.com/?list-type=2"',
+            "endpoint_unreachable",
+        ),
+        (
+            'fatal error: Connect timeout on endpoint URL: "https://b.s3.us-east-1.amazonaws.com/"',
+            "endpoint_unreachable",
+        ),
+        (
+            'Connection was closed before we received a valid response from endpoint URL: "http://x/"',
+            "endpoint_unreachable",
+        ),
         ('Read timeout on endpoint URL: "https://b.s3.us-east-1.amazonaws.com/"', "timeout"),
         (
             "An error occurred (ExpiredToken) when calling the ListObjectsV2 operation: The provided token has expired.",
             "expired_credentials",
         ),
-        ("An error occurred (RequestTimeTooSkewed) when calling the ListObjectsV2 operation: too large", "expired_credentials"),
+        (
+            "An error occurred (RequestTimeTooSkewed) when calling the ListObjectsV2 operation: too large",
+            "expired_credentials",
+        ),
         ("Credentials were refreshed, but the refreshed credentials are still expired.", "expired_credentials"),
         ('Unable to locate credentials. You can configure credentials by running "aws configure".', "no_credentials"),
-        ("Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200", "no_credentials"),
-        ("An error occurred (InvalidAccessKeyId) when calling the ListObjectsV2 operation: does not exist", "no_credentials"),
-        ("An error occurred (SlowDown) when calling the ListObjectsV2 operation (reached max retries: 1): Reduce your rate", "throttled"),
+        (
+            "Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200",
+            "no_credentials",
+        ),
+        (
+            "An error occurred (InvalidAccessKeyId) when calling the ListObjectsV2 operation: does not exist",
+            "no_credentials",
+        ),
+        (
+            "An error occurred (SlowDown) when calling the ListObjectsV2 operation (reached max retries: 1): Reduce your rate",
+            "throttled",
+        ),
         ("An error occurred (ServiceUnavailable) when calling the ListObjectsV2 operation: later", "throttled"),
-        ("An error occurred (PermanentRedirect) when calling the ListObjectsV2 operation: use the endpoint", "wrong_region"),
+        (
+            "An error occurred (PermanentRedirect) when calling the ListObjectsV2 operation: use the endpoint",
+            "wrong_region",
+        ),
         ("An error occurred (InternalError) when calling the ListObjectsV2 operation: we", "check_failed"),
         ("Segmentation fault", "check_failed"),
     ],
@@ -223,7 +264,9 @@ def test_every_failure_has_its_cause(program: dict[str, Any], message: str, caus
     assert title and meaning.endswith(".") and len(first_look) > 20
 
 
-def test_the_first_page_is_there_within_two_seconds_whatever_s3_does(aws: Any, dashboard: Start, within: Within) -> None:
+def test_the_first_page_is_there_within_two_seconds_whatever_s3_does(
+    aws: Any, dashboard: Start, within: Within
+) -> None:
     aws.says("exec sleep 60")
 
     def start() -> float:
@@ -325,8 +368,14 @@ def test_the_names_of_objects_are_not_shown(aws: Any, dashboard: Start) -> None:
 
 def test_no_secret_reaches_page_or_log(aws: Any, dashboard: Start) -> None:
     # Two of them are known from the environment, the others are known by their looks; none is a real one.
-    secret, token, key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzEXAMPLE" * 6, "ASIA" + "IOSFODNN7EXAMPL1"
-    aws.fails(f"bad key {key}, secret {secret}, x-amz-security-token: {token}, Signature={'a1b2' * 16} An error occurred (AccessDenied)")
+    secret, token, key = (
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "FwoGZXIvYXdzEXAMPLE" * 6,
+        "ASIA" + "IOSFODNN7EXAMPL1",
+    )
+    aws.fails(
+        f"bad key {key}, secret {secret}, x-amz-security-token: {token}, Signature={'a1b2' * 16} An error occurred (AccessDenied)"
+    )
     container = dashboard(AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN=token, AWS_ACCESS_KEY_ID=key)
     container.wait_for("degraded", "access_denied")
     shown = container.page() + json.dumps(container.status()) + json.dumps(container.logs())
@@ -363,7 +412,13 @@ def test_a_module_in_the_writable_directory_is_not_imported(aws: Any, tmp_path: 
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "json.py").write_text("raise SystemExit('taken over')")
-    whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": "1", "PAGES_DIR": str(pages), "PYTHONPATH": str(pages)}
+    whole = {
+        "PATH": aws.search_path,
+        "BUCKET_NAME": "some-bucket",
+        "PORT": "1",
+        "PAGES_DIR": str(pages),
+        "PYTHONPATH": str(pages),
+    }
     process = subprocess.Popen(
         ["sh", "-c", SCRIPT], env={**whole, "PORT": str(free_port())}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -381,7 +436,9 @@ def test_a_module_in_the_writable_directory_is_not_imported(aws: Any, tmp_path: 
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("busy", [False, True], ids=["between checks", "during a check"])
-def test_a_signal_ends_it_within_a_second(shell: str, number: signal.Signals, busy: bool, aws: Any, tmp_path: Path, within: Within) -> None:
+def test_a_signal_ends_it_within_a_second(
+    shell: str, number: signal.Signals, busy: bool, aws: Any, tmp_path: Path, within: Within
+) -> None:
     if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
     if busy:
@@ -390,8 +447,15 @@ def test_a_signal_ends_it_within_a_second(shell: str, number: signal.Signals, bu
     pages.mkdir()
 
     def start_and_end() -> float:
-        whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PORT": str(free_port()), "PAGES_DIR": str(pages)}
-        process = subprocess.Popen([shell, "-c", SCRIPT], env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        whole = {
+            "PATH": aws.search_path,
+            "BUCKET_NAME": "some-bucket",
+            "PORT": str(free_port()),
+            "PAGES_DIR": str(pages),
+        }
+        process = subprocess.Popen(
+            [shell, "-c", SCRIPT], env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         try:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["event"] == "start"
@@ -427,7 +491,9 @@ def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
         "PAGES_DIR": str(pages),
         "CHECK_INTERVAL": "60",
     }
-    become = "import ctypes,os,sys; assert ctypes.CDLL(None).prctl(36,1,0,0,0)==0; os.execvp('sh',['sh','-c',sys.argv[1]])"
+    become = (
+        "import ctypes,os,sys; assert ctypes.CDLL(None).prctl(36,1,0,0,0)==0; os.execvp('sh',['sh','-c',sys.argv[1]])"
+    )
     process = subprocess.Popen([sys.executable, "-c", become, SCRIPT], env=whole, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -530,7 +596,9 @@ def test_odd_requests_get_a_short_answer(served: Container, raw: bytes, status: 
     assert b"content-security-policy" in head.lower()
     if status != 200:
         assert len(body) < 60
-    assert not re.search(rb"python|basehttp|traceback|script>|/usr/|startup", answer if status != 200 else head, re.IGNORECASE)
+    assert not re.search(
+        rb"python|basehttp|traceback|script>|/usr/|startup", answer if status != 200 else head, re.IGNORECASE
+    )
     assert get(served, "/health")[0] == 200
     assert "request_error" not in {line["event"] for line in served.logs()}
 
@@ -597,7 +665,9 @@ def test_load(aws: Any, dashboard: Start, record_property: Callable[[str, object
     container.wait_for("healthy")
     for path in ("/health", "/"):
         load = subprocess.Popen(
-            [wrk, "-t1", "-c32", "-d5s", "--timeout", "20s", "--latency", container.url + path], stdout=subprocess.PIPE, text=True
+            [wrk, "-t1", "-c32", "-d5s", "--timeout", "20s", "--latency", container.url + path],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         checks = []
         for _ in range(8):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from workbook.container import Container, Definition, Health, shown
-from workbook.container.drills import delete_bucket, deny_list
+from workbook.container import Container, Definition, Health, views
+from workbook.drills.outages import delete_bucket, deny_list
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
@@ -18,8 +18,10 @@ GROUP = {"name": "app", "health_path": "/health", "matcher": "200", "health_inte
 DENIED = "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied"
 
 
-def rows(define: Callable[..., Definition], health: Health, code: int | None, status: Any, **group: Any) -> dict[str, str]:
-    return dict(shown.consequences(define(), SERVICE, {**GROUP, **group}, health, code, status))
+def rows(
+    define: Callable[..., Definition], health: Health, code: int | None, status: Any, **group: Any
+) -> dict[str, str]:
+    return dict(views.consequences(define(), SERVICE, {**GROUP, **group}, health, code, status))
 
 
 def test_a_degraded_task_is_kept(define: Callable[..., Definition]) -> None:
@@ -43,14 +45,18 @@ def test_a_task_that_hangs_is_replaced(define: Callable[..., Definition]) -> Non
 
 
 def test_a_load_balancer_that_looks_at_the_bucket(define: Callable[..., Definition]) -> None:
-    found = rows(define, Health(True, 0.0, "OK"), 503, {"title": "Throttled"}, health_path="/status.json", matcher="200,204")
+    found = rows(
+        define, Health(True, 0.0, "OK"), 503, {"title": "Throttled"}, health_path="/status.json", matcher="200,204"
+    )
     assert found["target group check"] == "GET /status.json: 503, wanted 200,204"
     assert found["load balancer"].endswith("sends it none")
     # ECS takes the load balancer's word for it as well.
     assert found["ECS"] == "keeps the task until the load balancer calls it unhealthy, then replaces it"
 
 
-@pytest.mark.parametrize(("matcher", "code", "sent"), [("200-299", 204, True), ("200-299", 300, False), ("200,404", 404, True)])
+@pytest.mark.parametrize(
+    ("matcher", "code", "sent"), [("200-299", 204, True), ("200-299", 300, False), ("200,404", 404, True)]
+)
 def test_matchers_are_lists_and_ranges(matcher: str, code: int, sent: bool, define: Callable[..., Definition]) -> None:
     found = rows(define, Health(True, 0.0, "OK"), code, {"title": "Healthy"}, matcher=matcher)
     assert (found["load balancer"] == "sends requests to it") is sent
@@ -60,9 +66,9 @@ def test_the_verdict_runs_both_checks(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
     inventory = Inventory.from_tables({"services": [SERVICE], "target_groups": [GROUP]})
-    assert "a visitor sees          the dashboard: Healthy" in shown.verdict(container, inventory).text
+    assert "a visitor sees          the dashboard: Healthy" in views.verdict(container, inventory).text
     with pytest.raises(WorkbookError, match="no service behind a load balancer"):
-        shown.verdict(container, Inventory.from_tables({}))
+        views.verdict(container, Inventory.from_tables({}))
 
 
 def test_state_and_log_hold_no_times(aws: Any, dashboard: Start) -> None:
@@ -70,9 +76,13 @@ def test_state_and_log_hold_no_times(aws: Any, dashboard: Start) -> None:
     container.wait_for("healthy")
     aws.fails(DENIED)
     container.wait_for("degraded")
-    assert shown.state(container).text.splitlines()[:3] == ["/status.json", "  state          degraded", "  cause          access_denied"]
+    assert views.state(container).text.splitlines()[:3] == [
+        "/status.json",
+        "  state          degraded",
+        "  cause          access_denied",
+    ]
     container.stop()
-    log = shown.changes(container)
+    log = views.changes(container)
     assert [line.split()[:3] for line in log.text.splitlines()[2:]] == [
         ["start", "–", "–"],
         ["check", "healthy", "–"],
@@ -85,14 +95,14 @@ def test_state_and_log_hold_no_times(aws: Any, dashboard: Start) -> None:
 def test_the_page_in_a_notebook_cannot_run_anything(dashboard: Start) -> None:
     container = dashboard(ENVIRONMENT='"><script>alert(1)</script>')
     container.wait_for("healthy")
-    page = shown.page(container)
+    page = views.page(container)
     assert page.text == "Healthy: This task can list the bucket."
     assert "<iframe sandbox title=" in page.html
     assert page.html.count("<script") == page.html.count("alert(1)&lt;/script") == page.html.count("setInterval") == 0
 
 
 def test_what_is_not_as_on_fargate_is_said(dashboard: Start) -> None:
-    text = shown.differences(dashboard(CHECK_INTERVAL=2)).text
+    text = views.differences(dashboard(CHECK_INTERVAL=2)).text
     assert "CHECK_INTERVAL, HOME, PAGES_DIR, PORT, TMPDIR" in text
     assert "yours, not 65534:65534" in text
     assert "/tmp" not in text
@@ -130,7 +140,10 @@ def test_a_drill_puts_back_the_policy_as_it_was() -> None:
     before = bucket.policy
     undo = deny_list(bucket, "b", "arn:aws:iam::1:role/task")
     assert '"TlsOnly"' in bucket.policy
-    assert '"Principal": {"AWS": "arn:aws:iam::1:role/task"}, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"' in bucket.policy
+    assert (
+        '"Principal": {"AWS": "arn:aws:iam::1:role/task"}, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"'
+        in bucket.policy
+    )
     undo()
     assert bucket.policy == before
 

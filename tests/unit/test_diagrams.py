@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from workbook import drawing
-from workbook.drawing import draw, save, sketch
+from workbook.diagram import render
+from workbook.diagram.layout import Frame, Rect, Size, place
+from workbook.diagram.mermaid import document, mermaid
+from workbook.diagram.render import draw, save, sketch
+from workbook.diagram.routing import Router
 from workbook.errors import WorkbookError
-from workbook.flows import INTERNET, Flow, Key, rows
+from workbook.host.paths import DIAGRAMS, ROOT
 from workbook.inventory import LAYERS, TABLES, Inventory
-from workbook.layout import Frame, Rect, Size, place
-from workbook.mermaid import document, mermaid
-from workbook.paths import DIAGRAMS, ROOT
-from workbook.routing import Router
+from workbook.network.flows import INTERNET, Flow, Key, rows
 
 FIXTURE = Path(__file__).parent / "fixtures" / "inventory_dev.json"
 PICTURES = sorted(path.stem for path in DIAGRAMS.glob("*.py"))
 SVG = "{http://www.w3.org/2000/svg}"
 PREFIX = "alloy-dev-take-home"
-DRAWS = {name: drawing._load(name).DRAWS for name in PICTURES}
+DRAWS = {name: render._load(name).DRAWS for name in PICTURES}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,9 @@ def names(inventory, table):
 def sized(picture):
     """A plausible size for everything, so that layout is tested without Graphviz and without fonts."""
     picture.measured()
-    texts = {name: len(max(re.sub(r"<[^>]+>", "\n", label).split("\n"), key=len)) for name, label in picture._labels.items()}
+    texts = {
+        name: len(max(re.sub(r"<[^>]+>", "\n", label).split("\n"), key=len)) for name, label in picture._labels.items()
+    }
     return {name: Size(60 + 7 * length, 58 if name in picture._keys else 18) for name, length in texts.items()}
 
 
@@ -75,12 +77,21 @@ def per_zone(inventory):
 
     def gateways(rows):
         return [
-            {**rows[0], "name": f"{PREFIX}-vpc-{z}", "az": z, "subnet": f"{PREFIX}-vpc-public-{z}", "nat_gateway_id": f"nat-{z}"}
+            {
+                **rows[0],
+                "name": f"{PREFIX}-vpc-{z}",
+                "az": z,
+                "subnet": f"{PREFIX}-vpc-public-{z}",
+                "nat_gateway_id": f"nat-{z}",
+            }
             for z in zones
         ]
 
     def routes(rows):
-        return [{**r, "target": f"{PREFIX}-vpc-{r['route_table'][-10:]}"} if r["target_type"] == "nat_gateway" else r for r in rows]
+        return [
+            {**r, "target": f"{PREFIX}-vpc-{r['route_table'][-10:]}"} if r["target_type"] == "nat_gateway" else r
+            for r in rows
+        ]
 
     return changed(inventory, nat_gateways=gateways, routes=routes)
 
@@ -103,7 +114,9 @@ def test_every_node_is_in_the_inventory_and_every_promised_resource_is_drawn(nam
         else:
             assert key.name in names(inventory, key.table), f"{key} is drawn but not deployed"
     for table in DRAWS[name]:
-        assert {key.name for key in picture.nodes if key.table == table} == names(inventory, table), f"{table} in {name}"
+        assert {key.name for key in picture.nodes if key.table == table} == names(inventory, table), (
+            f"{table} in {name}"
+        )
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -124,7 +137,12 @@ def data_bucket(inventory):
 @pytest.mark.parametrize("name", ["architecture", "ecs"])
 def test_allowed_ports_are_arrows(name, inventory):
     flows = set(sketch(name, inventory).flows)
-    assert {Flow(INTERNET, ALB, ":80"), Flow(ALB, TASKS, ":8080"), Flow(TASKS, NAT, ":443"), Flow(TASKS, S3, ":443")} <= flows
+    assert {
+        Flow(INTERNET, ALB, ":80"),
+        Flow(ALB, TASKS, ":8080"),
+        Flow(TASKS, NAT, ":443"),
+        Flow(TASKS, S3, ":443"),
+    } <= flows
     interfaces = inventory["endpoints"].query("type == 'Interface'")["name"]
     assert {Flow(TASKS, Key("endpoints", endpoint), ":443") for endpoint in interfaces} <= flows
 
@@ -136,7 +154,10 @@ def test_allowed_ports_are_arrows(name, inventory):
         ({"security_group": f"{PREFIX}-task-sg", "direction": "ingress"}, (ALB, TASKS)),
         ({"security_group": f"{PREFIX}-alb-sg", "direction": "egress"}, (ALB, TASKS)),
         ({"security_group": f"{PREFIX}-task-sg", "peer": "0.0.0.0/0"}, (TASKS, NAT)),
-        ({"security_group": f"{PREFIX}-endpoint-sg", "direction": "ingress"}, (TASKS, Key("endpoints", f"{PREFIX}-sts-endpoint"))),
+        (
+            {"security_group": f"{PREFIX}-endpoint-sg", "direction": "ingress"},
+            (TASKS, Key("endpoints", f"{PREFIX}-sts-endpoint")),
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["architecture", "ecs"])
@@ -160,9 +181,15 @@ def test_an_internal_load_balancer_has_no_arrow_from_the_internet(inventory):
 
 def test_a_restricted_source_is_on_the_arrow(inventory):
     def office(rows):
-        return [{**row, "peer": "203.0.113.0/24"} if row["peer"] == "0.0.0.0/0" and row["direction"] == "ingress" else row for row in rows]
+        return [
+            {**row, "peer": "203.0.113.0/24"} if row["peer"] == "0.0.0.0/0" and row["direction"] == "ingress" else row
+            for row in rows
+        ]
 
-    assert Flow(INTERNET, ALB, ":80 from 203.0.113.0/24") in sketch("ecs", changed(inventory, security_group_rules=office)).flows
+    assert (
+        Flow(INTERNET, ALB, ":80 from 203.0.113.0/24")
+        in sketch("ecs", changed(inventory, security_group_rules=office)).flows
+    )
 
 
 def test_routes_are_arrows_and_a_blackhole_is_none(inventory):
@@ -179,7 +206,9 @@ def test_a_nat_gateway_for_each_zone_serves_its_own_zone(inventory):
 
 
 def test_tasks_leave_by_the_nat_gateway_of_their_own_zone(inventory):
-    found = [arrow for arrow in sketch("architecture", per_zone(inventory)).arrows if arrow.head.startswith("nat_gateways/")]
+    found = [
+        arrow for arrow in sketch("architecture", per_zone(inventory)).arrows if arrow.head.startswith("nat_gateways/")
+    ]
     assert len(found) == 3
     assert all(arrow.tail[-10:] == arrow.head[-10:] for arrow in found)
 
@@ -264,7 +293,9 @@ def test_a_picture_without_one_table_is_a_picture_or_a_clear_error(name, partly)
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_drawn_when_it_is_the_only_one(name, inventory):
-    alone = Inventory.from_tables({t: inventory[t] for t, table in TABLES.items() if table.layer == name}, inventory.scope)
+    alone = Inventory.from_tables(
+        {t: inventory[t] for t, table in TABLES.items() if table.layer == name}, inventory.scope
+    )
     assert sketch(name, alone).nodes
 
 
@@ -278,7 +309,12 @@ def test_an_unknown_picture_names_those_there_are(inventory):
 
 
 def overlap(a: Rect, b: Rect) -> bool:
-    return a.left < b.left + b.width and b.left < a.left + a.width and a.top < b.top + b.height and b.top < a.top + a.height
+    return (
+        a.left < b.left + b.width
+        and b.left < a.left + a.width
+        and a.top < b.top + b.height
+        and b.top < a.top + a.height
+    )
 
 
 def within(inner: Rect, outer: Rect) -> bool:
@@ -317,7 +353,9 @@ def test_zones_stand_in_order_with_their_subnets_inside(name, variant, inventory
     inventory = variant(inventory)
     picture = sketch(name, inventory)
     cards, boxes, _, _ = picture.arranged(sized(picture))
-    zone = {picture.texts[box][0].removeprefix("Zone "): boxes[box] for box, kind in picture.kinds.items() if kind == "zone"}
+    zone = {
+        picture.texts[box][0].removeprefix("Zone "): boxes[box] for box, kind in picture.kinds.items() if kind == "zone"
+    }
     assert sorted(zone, key=lambda az: zone[az].left) == sorted(set(inventory["subnets"]["az"]))
     subnet = {picture.texts[box][1]: boxes[box] for box, kind in picture.kinds.items() if kind in ("public", "private")}
     for row in inventory["subnets"].itertuples():
@@ -330,7 +368,10 @@ def test_boxes_share_a_row_and_grow_to_one_height():
     tall = Frame("column", 10, name="tall", children=["a", "b"])
     small = Frame("column", 10, name="small", children=[Frame("column", 0, name="inner", grow=True, children=["c"])])
     card, label = Size(100, 50), Size(40, 16)
-    at = place(Frame("row", 20, children=[tall, small]), {"a": card, "b": card, "c": card, "tall": label, "small": label, "inner": label})
+    at = place(
+        Frame("row", 20, children=[tall, small]),
+        {"a": card, "b": card, "c": card, "tall": label, "small": label, "inner": label},
+    )
     assert at["tall"].height == at["small"].height
     assert at["small"].left == at["tall"].left + at["tall"].width + 20
     assert at["b"].top == at["a"].top + 60
@@ -381,7 +422,9 @@ def test_the_svg_stands_alone_and_speaks(name, drawn):
     icons = [link for link in links if link.startswith("data:image/png;base64,")]
     assert icons and all(base64.b64decode(icon.split(",")[1]).startswith(b"\x89PNG") for icon in icons)
     used = {link for link in links if link.startswith("#")}
-    assert used == {f"#{symbol.get('id')}" for symbol in root.iter(f"{SVG}symbol")} and len(used) + len(icons) == len(links)
+    assert used == {f"#{symbol.get('id')}" for symbol in root.iter(f"{SVG}symbol")} and len(used) + len(icons) == len(
+        links
+    )
     assert str(Path(sys.prefix)) not in picture.svg and "<!--" not in picture.svg
     assert len(picture.svg) < 250_000
     sizes = {float(text.get("font-size")) for text in root.iter(f"{SVG}text")}
@@ -421,13 +464,15 @@ def test_saved_files_are_the_picture(drawn, tmp_path):
 
 def test_another_process_draws_the_same(inventory):
     script = (
-        "import sys; from pathlib import Path; from workbook.drawing import sketch; from workbook.inventory import Inventory\n"
-        "from workbook.layout import Size\n"
+        "import sys; from pathlib import Path; from workbook.diagram.render import sketch; from workbook.inventory import Inventory\n"
+        "from workbook.diagram.layout import Size\n"
         "picture = sketch('vpc', Inventory.from_json(Path(sys.argv[1]).read_text(encoding='utf-8')))\n"
         "sys.stdout.buffer.write((picture.measured() + picture.placed({name: Size(150, 50) for name in picture._labels})).encode())\n"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
-    done = subprocess.run([sys.executable, "-c", script, str(FIXTURE)], env=environment, capture_output=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(FIXTURE)], env=environment, capture_output=True, check=True, timeout=120
+    )
     picture = sketch("vpc", inventory)
     here = picture.measured() + picture.placed({name: Size(150, 50) for name in picture._labels})
     assert done.stdout.decode() == here
@@ -444,22 +489,27 @@ def test_without_dot_the_wheel_draws(inventory, monkeypatch):
 
 
 def test_without_any_graphviz_the_person_reads_what_to_install(inventory, monkeypatch):
-    monkeypatch.setattr(drawing.shutil, "which", lambda program: None)
-    monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setattr(render.shutil, "which", lambda program: None)
+    monkeypatch.setattr(render.importlib.util, "find_spec", lambda module: None)
     with pytest.raises(WorkbookError, match="Graphviz is missing") as caught:
         draw("ecr", inventory)
     assert "pip install pygraphviz" in caught.value.next_step
 
 
 @pytest.mark.parametrize(
-    ("body", "cause"), [("sleep 30", "did not finish"), ("echo broken >&2; exit 3", "could not draw"), ("kill -ABRT $$", "could not draw")]
+    ("body", "cause"),
+    [
+        ("sleep 30", "did not finish"),
+        ("echo broken >&2; exit 3", "could not draw"),
+        ("kill -ABRT $$", "could not draw"),
+    ],
 )
 def test_a_graphviz_that_fails_or_hangs_is_one_sentence(body, cause, inventory, monkeypatch, tmp_path):
     program = tmp_path / "dot"
     program.write_text(f"#!/bin/sh\nexec 2>&2\n{body}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(drawing.shutil, "which", lambda name: str(program))
-    monkeypatch.setattr(drawing, "TIMEOUT", 1)
+    monkeypatch.setattr(render.shutil, "which", lambda name: str(program))
+    monkeypatch.setattr(render, "TIMEOUT", 1)
     with pytest.raises(WorkbookError, match=cause):
         draw("ecr", inventory)
 
@@ -484,8 +534,15 @@ def test_the_page_is_renewed_in_place_and_only_its_block(inventory, tmp_path):
     page = tmp_path / "architecture-diagram.md"
     page.write_text("# Before\n\n```mermaid\nold\n```\n\n```console\n$ after\n```\n", encoding="utf-8")
     for _ in range(2):
-        assert [path.name for path in document(inventory, tmp_path)] == [page.name, "architecture.png", "architecture.svg"]
-        assert page.read_text(encoding="utf-8") == f"# Before\n\n```mermaid\n{mermaid(inventory)}```\n\n```console\n$ after\n```\n"
+        assert [path.name for path in document(inventory, tmp_path)] == [
+            page.name,
+            "architecture.png",
+            "architecture.svg",
+        ]
+        assert (
+            page.read_text(encoding="utf-8")
+            == f"# Before\n\n```mermaid\n{mermaid(inventory)}```\n\n```console\n$ after\n```\n"
+        )
     with pytest.raises(WorkbookError, match="no mermaid block"):
         document(inventory, tmp_path / "elsewhere")
 

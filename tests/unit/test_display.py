@@ -18,7 +18,16 @@ FRAME = pd.DataFrame(
             "vpc_id": "vpc-1",
             "group_ids": ["sg"],
         },
-        {"name": "<b>", "open": False, "ports": [], "count": 10, "nothing": "", "tags": {}, "vpc_id": "vpc-2", "group_ids": []},
+        {
+            "name": "<b>",
+            "open": False,
+            "ports": [],
+            "count": 10,
+            "nothing": "",
+            "tags": {},
+            "vpc_id": "vpc-2",
+            "group_ids": [],
+        },
     ]
 )
 
@@ -59,15 +68,24 @@ def test_a_stack_carries_the_style_once() -> None:
 
 def test_what_all_names_begin_with_is_shown_as_an_ellipsis() -> None:
     frame = pd.DataFrame(
-        {"name": ["alloy-dev-x-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"], "subnets": [["alloy-dev-x-a"], [], []]}
+        {
+            "name": ["alloy-dev-x-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"],
+            "subnets": [["alloy-dev-x-a"], [], []],
+        }
     )
     shown = display.table(frame, "Names", prefix="alloy-dev-x")
-    assert [line.split()[0] for line in shown.text.splitlines()[2:]] == ["…-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"]
+    assert [line.split()[0] for line in shown.text.splitlines()[2:]] == [
+        "…-vpc",
+        "alloy-dev-x",
+        "arn:aws:s3:::alloy-dev-x-data",
+    ]
     assert '<td class="s">…-a</td>' in shown.html
 
 
 def test_booleans_of_numpy_are_yes_and_no() -> None:
-    frame = pd.DataFrame({"name": ["a"], "on": pd.array([True], dtype="boolean"), "count": pd.array([None], dtype="Int64")})
+    frame = pd.DataFrame(
+        {"name": ["a"], "on": pd.array([True], dtype="boolean"), "count": pd.array([None], dtype="Int64")}
+    )
     assert display.table(frame, "T").text.splitlines()[-1].split() == ["a", "yes", "–"]
     assert display.table(frame.astype({"on": "bool"}), "T").text.splitlines()[-1].split() == ["a", "yes", "–"]
 

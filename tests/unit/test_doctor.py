@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from workbook import doctor, emulator, terraform_release
+from workbook import doctor, emulator
 from workbook.errors import WorkbookError
-from workbook.paths import ENVIRONMENTS
+from workbook.host.paths import ENVIRONMENTS
+from workbook.terraform import binary
 
 DEV = ENVIRONMENTS / "dev"
 
@@ -43,7 +44,13 @@ def deploy(home: Path, name: str = "dev-embedded", instance: str = "this-one") -
     (run / "instance").write_text(instance)
     resources = [
         {"mode": "managed", "module": "module.vpc", "type": "aws_subnet", "name": "public", "instances": [{}, {}]},
-        {"mode": "managed", "module": "module.nowhere[0].module.inner", "type": "aws_vpc", "name": "this", "instances": [{}]},
+        {
+            "mode": "managed",
+            "module": "module.nowhere[0].module.inner",
+            "type": "aws_vpc",
+            "name": "this",
+            "instances": [{}],
+        },
         {"mode": "data", "type": "aws_caller_identity", "name": "current", "instances": [{}]},
     ]
     (run / "terraform.tfstate").write_text(json.dumps({"version": 4, "resources": resources}))
@@ -58,7 +65,7 @@ def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: [])
-    monkeypatch.setattr(terraform_release, "installed", lambda: terraform_release.Binary(Path("/usr/bin/terraform"), "1.11.4"))
+    monkeypatch.setattr(binary, "installed", lambda: binary.Binary(Path("/usr/bin/terraform"), "1.11.4"))
 
     assert doctor.doctor() == 0
 
@@ -72,7 +79,7 @@ def test_what_is_missing_is_said_with_the_next_step(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: ["boto3 1.0 (lock: 2.0)", "b", "c", "d", "e"])
-    monkeypatch.setattr(terraform_release, "installed", lambda: None)
+    monkeypatch.setattr(binary, "installed", lambda: None)
 
     assert doctor.doctor() == 1
 
@@ -83,9 +90,11 @@ def test_what_is_missing_is_said_with_the_next_step(
     assert any(line.startswith("MISSING  Terraform") for line in lines)
 
 
-@pytest.mark.parametrize(("version", "state"), [("1.5.6", "missing"), ("", "missing"), ("1.5.7", "ok"), ("1.10.0", "ok"), ("2.0.0", "ok")])
+@pytest.mark.parametrize(
+    ("version", "state"), [("1.5.6", "missing"), ("", "missing"), ("1.5.7", "ok"), ("1.10.0", "ok"), ("2.0.0", "ok")]
+)
 def test_terraform_has_to_be_new_enough(home: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str) -> None:
-    monkeypatch.setattr(terraform_release, "installed", lambda: terraform_release.Binary(Path("/usr/bin/terraform"), version))
+    monkeypatch.setattr(binary, "installed", lambda: binary.Binary(Path("/usr/bin/terraform"), version))
 
     assert by_name("Terraform").state == state
 
@@ -123,7 +132,9 @@ def test_tells_what_is_deployed_by_layer(home: Path, running: list[str]) -> None
 
 
 @pytest.mark.parametrize("instance", ["another-one", ""])
-def test_state_of_an_embedded_aws_that_is_gone_counts_for_nothing(home: Path, running: list[str], instance: str) -> None:
+def test_state_of_an_embedded_aws_that_is_gone_counts_for_nothing(
+    home: Path, running: list[str], instance: str
+) -> None:
     deploy(home, instance=instance)
 
     assert by_name("deployed").text == "nothing"
@@ -162,7 +173,9 @@ def test_lock_is_compared_with_what_is_installed(tmp_path: Path) -> None:
     assert different[1] == "no-such-package not installed (lock: 1.0)"
 
 
-def test_clean_refuses_while_something_is_deployed(home: Path, running: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_refuses_while_something_is_deployed(
+    home: Path, running: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = deploy(home)
 
     assert doctor.clean() == 1

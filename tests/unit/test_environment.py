@@ -21,10 +21,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from workbook import terraform_release
 from workbook.errors import WorkbookError
-from workbook.paths import ROOT
-from workbook.ports import free_port
+from workbook.host.paths import ROOT
+from workbook.host.ports import free_port
+from workbook.terraform import binary
 
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 LOCK = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\\n]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
@@ -32,7 +32,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 CONDA = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
 PIP = [
-    entry for entry in next(entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)) if not entry.startswith("-")
+    entry
+    for entry in next(entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict))
+    if not entry.startswith("-")
 ]
 # Programs: on PyPI there is none, or something else of that name.
 PROGRAMS = {"python", "pip", "terraform", "graphviz", "git", "make"}
@@ -52,10 +54,12 @@ def test_conda_entry_is_a_match_spec_with_the_lock_s_version(entry: str) -> None
 
 
 def test_conda_terraform_has_native_locking_of_the_s3_backend() -> None:
-    spec = rattler.VersionSpec(rattler.MatchSpec(next(entry for entry in CONDA if entry.startswith("terraform"))).version)
+    spec = rattler.VersionSpec(
+        rattler.MatchSpec(next(entry for entry in CONDA if entry.startswith("terraform"))).version
+    )
     assert spec.matches(rattler.Version("1.10.0"))
     assert not spec.matches(rattler.Version("1.9.8"))
-    assert spec.matches(rattler.Version(terraform_release.VERSION))
+    assert spec.matches(rattler.Version(binary.VERSION))
 
 
 @pytest.mark.parametrize("entry", PIP)
@@ -65,7 +69,9 @@ def test_pip_entry_is_pinned_to_the_lock_s_version(entry: str) -> None:
 
 
 def test_conda_environment_has_everything_the_project_asks_for() -> None:
-    present = {rattler.MatchSpec(entry).name.normalized for entry in CONDA} | {canonicalize_name(Requirement(entry).name) for entry in PIP}
+    present = {rattler.MatchSpec(entry).name.normalized for entry in CONDA} | {
+        canonicalize_name(Requirement(entry).name) for entry in PIP
+    }
     assert {canonicalize_name(requirement.name) for requirement in wanted()} <= present
     assert ENVIRONMENT["name"] == "workbook"
     assert ENVIRONMENT["channels"] == ["conda-forge", "nodefaults"]
@@ -103,7 +109,7 @@ def archive(content: bytes = b"#!/bin/sh\necho 'Terraform v1.11.4'\n") -> bytes:
 def releases(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address and directory of a server of releases on this machine."""
     directory = tmp_path / "releases"
-    (directory / terraform_release.VERSION).mkdir(parents=True)
+    (directory / binary.VERSION).mkdir(parents=True)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args: object) -> None:
@@ -114,28 +120,28 @@ def releases(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", directory / terraform_release.VERSION
+    yield f"http://127.0.0.1:{server.server_port}", directory / binary.VERSION
     server.shutdown()
     server.server_close()
 
 
 def publish(directory: Path, content: bytes, checksum: str | None = None) -> None:
-    name = terraform_release.archive_name()
+    name = binary.archive_name()
     (directory / name).write_bytes(content)
-    other = f"{'0' * 64}  terraform_{terraform_release.VERSION}_plan9_386.zip\n"
+    other = f"{'0' * 64}  terraform_{binary.VERSION}_plan9_386.zip\n"
     sums = f"{other}{checksum or hashlib.sha256(content).hexdigest()}  {name}\n"
-    (directory / f"terraform_{terraform_release.VERSION}_SHA256SUMS").write_text(sums)
+    (directory / f"terraform_{binary.VERSION}_SHA256SUMS").write_text(sums)
 
 
 def test_release_with_the_right_checksum_is_installed(releases: tuple[str, Path], tmp_path: Path) -> None:
     url, directory = releases
     publish(directory, archive())
 
-    binary = terraform_release.fetch(tmp_path / "bin", url)
+    fetched = binary.fetch(tmp_path / "bin", url)
 
-    assert os.access(binary, os.X_OK)
-    assert terraform_release.installed(search_path=str(tmp_path / "empty"), own=tmp_path / "bin") == terraform_release.Binary(
-        binary, "1.11.4"
+    assert os.access(fetched, os.X_OK)
+    assert binary.installed(search_path=str(tmp_path / "empty"), own=tmp_path / "bin") == binary.Binary(
+        fetched, "1.11.4"
     )
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["terraform"]
 
@@ -145,7 +151,7 @@ def test_release_with_another_checksum_is_refused(releases: tuple[str, Path], tm
     publish(directory, archive(b"something else"), checksum=hashlib.sha256(archive()).hexdigest())
 
     with pytest.raises(WorkbookError, match=r"checksum .* discarded"):
-        terraform_release.fetch(tmp_path / "bin", url)
+        binary.fetch(tmp_path / "bin", url)
 
     assert not (tmp_path / "bin").exists()
 
@@ -153,39 +159,43 @@ def test_release_with_another_checksum_is_refused(releases: tuple[str, Path], tm
 def test_release_that_the_checksums_do_not_list_is_refused(releases: tuple[str, Path], tmp_path: Path) -> None:
     url, directory = releases
     publish(directory, archive())
-    (directory / f"terraform_{terraform_release.VERSION}_SHA256SUMS").write_text(f"{'0' * 64}  terraform_0_plan9_386.zip\n\n")
+    (directory / f"terraform_{binary.VERSION}_SHA256SUMS").write_text(f"{'0' * 64}  terraform_0_plan9_386.zip\n\n")
 
     with pytest.raises(WorkbookError, match="do not list"):
-        terraform_release.fetch(tmp_path / "bin", url)
+        binary.fetch(tmp_path / "bin", url)
 
 
 def test_no_release_or_no_network_says_what_to_install(releases: tuple[str, Path], tmp_path: Path) -> None:
     url, _ = releases
     for address in (url, "http://127.0.0.1:9"):
         with pytest.raises(WorkbookError, match="could not be downloaded") as caught:
-            terraform_release.fetch(tmp_path / "bin", address)
+            binary.fetch(tmp_path / "bin", address)
         assert "Install Terraform" in caught.value.next_step
 
 
 def test_machine_without_a_release_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terraform_release.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(binary.platform, "machine", lambda: "riscv64")
 
     with pytest.raises(WorkbookError, match="riscv64"):
-        terraform_release.archive_name()
+        binary.archive_name()
 
 
 def test_terraform_on_the_path_comes_first_and_a_broken_one_is_not_usable(tmp_path: Path) -> None:
-    for name, answer in (("path", "echo 'Terraform v1.5.6'"), ("own", "echo 'Terraform v1.11.4'"), ("broken", "exit 3")):
+    for name, answer in (
+        ("path", "echo 'Terraform v1.5.6'"),
+        ("own", "echo 'Terraform v1.11.4'"),
+        ("broken", "exit 3"),
+    ):
         (tmp_path / name).mkdir()
         program = tmp_path / name / "terraform"
         program.write_text(f"#!/bin/sh\n{answer}\n")
         program.chmod(0o755)
 
-    found = terraform_release.installed(str(tmp_path / "path"), tmp_path / "own")
+    found = binary.installed(str(tmp_path / "path"), tmp_path / "own")
     assert (found and found.version, found and found.usable) == ("1.5.6", False)
-    broken = terraform_release.installed(str(tmp_path / "broken"), tmp_path / "own")
+    broken = binary.installed(str(tmp_path / "broken"), tmp_path / "own")
     assert broken and not broken.usable
-    assert terraform_release.installed(str(tmp_path / "absent"), tmp_path / "absent") is None
+    assert binary.installed(str(tmp_path / "absent"), tmp_path / "absent") is None
 
 
 # ── make ──
@@ -193,7 +203,13 @@ def test_terraform_on_the_path_comes_first_and_a_broken_one_is_not_usable(tmp_pa
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, **environment}, check=False
+        ["make", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+        check=False,
     )
 
 
@@ -238,7 +254,10 @@ def test_set_up_without_a_new_python_says_so_in_one_line(tmp_path: Path) -> None
     done = set_up(tmp_path, python3='[ "$1" = --version ] && echo "Python 3.9.2"; exit 1')
 
     assert done.returncode == 1
-    assert done.stderr == "setup: Python 3.11 or newer is missing (found: Python 3.9.2). Install it, or uv, and run this again.\n"
+    assert (
+        done.stderr
+        == "setup: Python 3.11 or newer is missing (found: Python 3.9.2). Install it, or uv, and run this again.\n"
+    )
 
 
 def test_set_up_without_pip_and_venv_says_what_to_install(tmp_path: Path) -> None:

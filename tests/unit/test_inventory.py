@@ -26,8 +26,12 @@ def test_every_table_is_there_with_its_columns_and_types_when_empty() -> None:
 
 def test_types_are_the_same_with_rows_and_without() -> None:
     empty = Inventory.from_tables({})["subnets"]
-    full = Inventory.from_tables({"subnets": [{"name": "a", "free_addresses": 5, "public_ip_on_launch": True}]})["subnets"]
-    unread = Inventory.from_tables({"subnets": [{"name": "a", "free_addresses": None, "public_ip_on_launch": None}]})["subnets"]
+    full = Inventory.from_tables({"subnets": [{"name": "a", "free_addresses": 5, "public_ip_on_launch": True}]})[
+        "subnets"
+    ]
+    unread = Inventory.from_tables({"subnets": [{"name": "a", "free_addresses": None, "public_ip_on_launch": None}]})[
+        "subnets"
+    ]
     assert list(empty.dtypes) == list(full.dtypes) == list(unread.dtypes)
 
 
@@ -89,7 +93,9 @@ def test_a_table_can_be_changed_without_changing_the_inventory() -> None:
 
 
 def test_replace_changes_one_table_of_a_copy() -> None:
-    inventory = Inventory.from_tables({"vpcs": [{"name": "v"}], "buckets": [{"name": "b", "versioning": "Enabled"}]}, SCOPE)
+    inventory = Inventory.from_tables(
+        {"vpcs": [{"name": "v"}], "buckets": [{"name": "b", "versioning": "Enabled"}]}, SCOPE
+    )
     buckets = inventory["buckets"].assign(versioning="Suspended")
     changed = inventory.replace(buckets=buckets)
     assert list(changed["buckets"]["versioning"]) == ["Suspended"]
@@ -101,9 +107,14 @@ def test_replace_changes_one_table_of_a_copy() -> None:
 def test_json_round_trip_keeps_everything() -> None:
     inventory = Inventory.from_tables(
         {
-            "subnets": [{"name": "s", "free_addresses": None, "public_ip_on_launch": False}, {"name": "r", "free_addresses": 7}],
+            "subnets": [
+                {"name": "s", "free_addresses": None, "public_ip_on_launch": False},
+                {"name": "r", "free_addresses": 7},
+            ],
             "nacl_entries": [{"network_acl": "n", "rule_number": 100, "from_port": None, "to_port": 443}],
-            "bucket_policy_statements": [{"bucket": "b", **statements({"Statement": {"Effect": "Deny", "Action": "s3:*"}})[0]}],
+            "bucket_policy_statements": [
+                {"bucket": "b", **statements({"Statement": {"Effect": "Deny", "Action": "s3:*"}})[0]}
+            ],
         },
         SCOPE,
         problems=[{"table": "roles", "call": "iam list_roles", "error": "AccessDenied: no"}],

@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError, ProfileNotFound
 from moto import mock_aws
 
 from workbook.errors import WorkbookError
+from workbook.host.ports import free_port
 from workbook.inventory import LAYERS, TABLES, Inventory, Scope, read_inventory
-from workbook.ports import free_port
 from workbook.target import Target
 
 SCOPE = Scope("alloy-test-shop", "us-east-1", "us-west-2")
@@ -32,7 +32,9 @@ Answer = Callable[[str, str, dict[str, Any]], dict[str, Any] | None]
 def shared(service: str, region: str) -> Any:
     """A client kept for the whole module, since creating one takes longer than most tests."""
     config = Config(retries={"max_attempts": 1})
-    return boto3.client(service, region_name=region, config=config, aws_access_key_id="test", aws_secret_access_key="test")
+    return boto3.client(
+        service, region_name=region, config=config, aws_access_key_id="test", aws_secret_access_key="test"
+    )
 
 
 def moto(service: str) -> Any:
@@ -100,13 +102,17 @@ def deploy(size: int, prefix: str = SCOPE.prefix) -> None:
     """A small environment on moto: `size` of everything that comes in numbers."""
     ec2 = moto("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **named(f"{prefix}-vpc", "vpc"))["Vpc"]["VpcId"]
-    gateway = ec2.create_internet_gateway(**named(f"{prefix}-igw", "internet-gateway"))["InternetGateway"]["InternetGatewayId"]
+    gateway = ec2.create_internet_gateway(**named(f"{prefix}-igw", "internet-gateway"))["InternetGateway"][
+        "InternetGatewayId"
+    ]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     public = ec2.create_route_table(VpcId=vpc, **named(f"{prefix}-public", "route-table"))["RouteTable"]["RouteTableId"]
     ec2.create_route(RouteTableId=public, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     group = ec2.create_security_group(GroupName=f"{prefix}-alb", Description="alb", VpcId=vpc)["GroupId"]
     for n in range(size):
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", **named(f"{prefix}-subnet-{n}", "subnet"))["Subnet"]["SubnetId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", **named(f"{prefix}-subnet-{n}", "subnet"))[
+            "Subnet"
+        ]["SubnetId"]
         if n == 0:
             ec2.associate_route_table(RouteTableId=public, SubnetId=subnet)
         task = ec2.create_security_group(GroupName=f"{prefix}-task-{n}", Description="task", VpcId=vpc)["GroupId"]
@@ -114,7 +120,9 @@ def deploy(size: int, prefix: str = SCOPE.prefix) -> None:
         ec2.authorize_security_group_ingress(GroupId=task, IpPermissions=[from_alb])
 
     iam = moto("iam")
-    allow = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]})
+    allow = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    )
     trust = json.dumps(
         {
             "Version": "2012-10-17",
@@ -145,7 +153,9 @@ def deploy(size: int, prefix: str = SCOPE.prefix) -> None:
         family=f"{prefix}-app", containerDefinitions=[{"name": "app", "image": "public.ecr.aws/x:1", "memory": 64}]
     )
     for n in range(size):
-        ecs.create_service(cluster=f"{prefix}-cluster", serviceName=f"{prefix}-app-{n}", taskDefinition=f"{prefix}-app", desiredCount=1)
+        ecs.create_service(
+            cluster=f"{prefix}-cluster", serviceName=f"{prefix}-app-{n}", taskDefinition=f"{prefix}-app", desiredCount=1
+        )
 
     s3 = moto("s3")
     s3.create_bucket(Bucket=f"{prefix}-data")
@@ -188,7 +198,10 @@ def test_reads_what_is_there() -> None:
     assert role["inline_policies"] == ["list"]
     buckets = {row["name"]: row for row in inventory.records("buckets")}
     assert [(b["region"], b["versioning"]) for b in buckets.values()] == [("us-east-1", "Enabled"), ("us-west-2", "")]
-    assert [row["name"] for row in inventory.records("log_groups")] == ["/ecs/alloy-test-shop-0", "/ecs/alloy-test-shop-1"]
+    assert [row["name"] for row in inventory.records("log_groups")] == [
+        "/ecs/alloy-test-shop-0",
+        "/ecs/alloy-test-shop-1",
+    ]
 
 
 def test_another_environment_is_not_read() -> None:
@@ -336,7 +349,9 @@ def test_every_page_is_read() -> None:
         return {}
 
     inventory = read_inventory(Factory(pages).client, SCOPE, ["ecr"])
-    assert [(r["name"], r["images"]) for r in inventory.records("repositories")] == [(f"{SCOPE.prefix}-{n}", 2) for n in range(3)]
+    assert [(r["name"], r["images"]) for r in inventory.records("repositories")] == [
+        (f"{SCOPE.prefix}-{n}", 2) for n in range(3)
+    ]
 
 
 def test_both_lists_of_a_paged_answer_are_joined() -> None:

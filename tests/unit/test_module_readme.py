@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workbook import module_readme
 from workbook.errors import WorkbookError
-from workbook.module_readme import main, modules, render
-from workbook.settings import relative
+from workbook.terraform import module_readme
+from workbook.terraform.module_readme import main, modules, render
+from workbook.terraform.settings import relative
 
 MAIN = """# A thing that
 # does one job.
@@ -102,7 +102,7 @@ Used in [environments/dev/main.tf](../../environments/dev/main.tf) (`first`, `se
 | --- | --- |
 | `arn` | ARN. |
 
-Made from the code by `python -m workbook.module_readme`.
+Made from the code by `python -m workbook.terraform.module_readme`.
 """
 
 
@@ -123,7 +123,17 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_modules_are_all_there() -> None:
-    names = {"alb", "ecr", "ecs", "iam-assumable-role", "iam-policy", "s3-bucket", "security-group", "vpc", "vpc-endpoints"}
+    names = {
+        "alb",
+        "ecr",
+        "ecs",
+        "iam-assumable-role",
+        "iam-policy",
+        "s3-bucket",
+        "security-group",
+        "vpc",
+        "vpc-endpoints",
+    }
     assert names <= {module.name for module in modules()}
 
 

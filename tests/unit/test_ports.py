@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook import ports
+from workbook.host import ports
 
 
 def test_two_have_different_ports_which_the_system_does_not_give_away() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
-from workbook.reach import Reach, matrix, reach, shown
+from workbook.network import Reach, matrix, reach, rendered
 
 Row = dict[str, Any]
 P = "alloy-dev-take-home"
@@ -115,9 +115,9 @@ def test_every_no_names_the_hop_that_stops_it(dev: Inventory) -> None:
 
 
 def test_the_matrix_shows_no_ids(dev: Inventory) -> None:
-    text = shown(matrix(dev), P).text
+    text = rendered(matrix(dev), P).text
     assert "sg-" not in text.replace("-sg", "") and "rtb-" not in text and "vpce-" not in text
-    assert text == shown(matrix(dev), P).text
+    assert text == rendered(matrix(dev), P).text
 
 
 # ── paths ──
@@ -171,22 +171,42 @@ def test_within_a_subnet_only_the_security_groups_decide(dev: Inventory) -> None
 
 
 def test_a_security_group_needs_a_rule_on_both_sides(dev: Inventory) -> None:
-    for group, direction, hop in (("alb-sg", "egress", "security group out"), ("task-sg", "ingress", "security group in")):
-        less = drop(dev, "security_group_rules", lambda r, g=group, d=direction: r["security_group"] == f"{P}-{g}" and r["direction"] == d)
+    for group, direction, hop in (
+        ("alb-sg", "egress", "security group out"),
+        ("task-sg", "ingress", "security group in"),
+    ):
+        less = drop(
+            dev,
+            "security_group_rules",
+            lambda r, g=group, d=direction: r["security_group"] == f"{P}-{g}" and r["direction"] == d,
+        )
         answer = reach(less, "alb", "task", 8080)
         assert answer.verdict == "no" and stops(answer) == [("there", hop)]
 
 
 def test_the_answer_needs_no_security_group_rule(dev: Inventory) -> None:
-    assert not [r for r in dev.records("security_group_rules") if r["security_group"] == f"{P}-endpoint-sg" and r["direction"] == "egress"]
+    assert not [
+        r
+        for r in dev.records("security_group_rules")
+        if r["security_group"] == f"{P}-endpoint-sg" and r["direction"] == "egress"
+    ]
     assert reach(dev, "task", "logs", 443).verdict == "yes"
 
 
 def test_security_groups_add_up(dev: Inventory) -> None:
-    wide = add(dev, "security_group_rules", **rule(dev, "vpc-default", direction="egress", peer="0.0.0.0/0", peer_id="0.0.0.0/0"))
-    both = [next(g["group_id"] for g in dev.records("security_groups") if g["name"].endswith(name)) for name in ("-alb-sg", "-vpc-default")]
+    wide = add(
+        dev,
+        "security_group_rules",
+        **rule(dev, "vpc-default", direction="egress", peer="0.0.0.0/0", peer_id="0.0.0.0/0"),
+    )
+    both = [
+        next(g["group_id"] for g in dev.records("security_groups") if g["name"].endswith(name))
+        for name in ("-alb-sg", "-vpc-default")
+    ]
     assert reach(wide, "alb", "internet", 443).verdict == "no"
-    assert reach(change(wide, "load_balancers", lambda r: True, group_ids=both), "alb", "internet", 443).verdict == "yes"
+    assert (
+        reach(change(wide, "load_balancers", lambda r: True, group_ids=both), "alb", "internet", 443).verdict == "yes"
+    )
 
 
 def test_a_reference_means_the_group_and_not_its_addresses(dev: Inventory) -> None:
@@ -196,7 +216,12 @@ def test_a_reference_means_the_group_and_not_its_addresses(dev: Inventory) -> No
 
 
 def test_a_rule_for_a_part_of_the_internet_is_said_to_be_one(dev: Inventory) -> None:
-    narrow = change(dev, "security_group_rules", lambda r: r["direction"] == "ingress" and r["peer"] == "0.0.0.0/0", peer="203.0.113.0/24")
+    narrow = change(
+        dev,
+        "security_group_rules",
+        lambda r: r["direction"] == "ingress" and r["peer"] == "0.0.0.0/0",
+        peer="203.0.113.0/24",
+    )
     answer = reach(narrow, "internet", "alb", 80)
     assert answer.verdict == "partly" and answer.reachable is True
     assert {path.source_range for path in answer.paths if path.verdict == "yes"} == {"203.0.113.0-203.0.113.255"}
@@ -206,8 +231,12 @@ def test_a_rule_for_a_part_of_the_internet_is_said_to_be_one(dev: Inventory) -> 
 
 def test_a_rule_of_another_protocol_does_not_count(dev: Inventory) -> None:
     other = reach(dev, "alb", "task", 8080, "udp")
-    assert {("there", "security group out"), ("there", "network ACL out"), ("there", "security group in")} <= set(stops(other))
-    every = change(dev, "security_group_rules", lambda r: True, protocol="all", ports="all", from_port=None, to_port=None)
+    assert {("there", "security group out"), ("there", "network ACL out"), ("there", "security group in")} <= set(
+        stops(other)
+    )
+    every = change(
+        dev, "security_group_rules", lambda r: True, protocol="all", ports="all", from_port=None, to_port=None
+    )
     open_acls = every.replace(
         nacl_entries=[
             entry(dev, acl, direction=way, rule_number=1, action="allow", protocol="all")
@@ -223,7 +252,15 @@ def test_a_rule_of_another_protocol_does_not_count(dev: Inventory) -> None:
 
 def test_the_lowest_rule_number_decides(dev: Inventory) -> None:
     deny = entry(
-        dev, PRIVATE, direction="ingress", rule_number=99, action="deny", cidr="10.0.0.0/16", from_port=8080, to_port=8080, ports="8080"
+        dev,
+        PRIVATE,
+        direction="ingress",
+        rule_number=99,
+        action="deny",
+        cidr="10.0.0.0/16",
+        from_port=8080,
+        to_port=8080,
+        ports="8080",
     )
     before = reach(add(dev, "nacl_entries", **deny), "alb", "task", 8080)
     assert before.verdict == "no" and before.stops[0].rule == "rule 99: deny tcp 8080 10.0.0.0/16"
@@ -231,7 +268,11 @@ def test_the_lowest_rule_number_decides(dev: Inventory) -> None:
 
 
 def test_no_matching_entry_is_a_denial(dev: Inventory) -> None:
-    less = drop(dev, "nacl_entries", lambda r: r["network_acl"] == PUBLIC and r["direction"] == "ingress" and r["from_port"] == 80)
+    less = drop(
+        dev,
+        "nacl_entries",
+        lambda r: r["network_acl"] == PUBLIC and r["direction"] == "ingress" and r["from_port"] == 80,
+    )
     answer = reach(less, "internet", "alb", 80)
     assert answer.verdict == "no" and answer.stops[0].rule == "rule 32767: deny all 0.0.0.0/0"
     answer = reach(drop(less, "nacl_entries", lambda r: r["rule_number"] == 32767), "internet", "alb", 80)
@@ -255,7 +296,9 @@ def test_the_answer_needs_an_entry_for_the_clients_ports(
     less = drop(
         dev,
         "nacl_entries",
-        lambda r: r["network_acl"] == acl and r["direction"] == direction and r["from_port"] == 1024 and r["cidr"] == cidr,
+        lambda r: (
+            r["network_acl"] == acl and r["direction"] == direction and r["from_port"] == 1024 and r["cidr"] == cidr
+        ),
     )
     port = {"alb": 80, "task": 8080}.get(target, 443)
     answer = reach(less, source, target, port)
@@ -265,7 +308,9 @@ def test_the_answer_needs_an_entry_for_the_clients_ports(
 
 def test_an_answer_needs_every_port_that_the_client_may_take(dev: Inventory) -> None:
     """A task opens connections from 32768 on, so the denial of 8080 costs it nothing; one among its ports does."""
-    deny = entry(dev, PRIVATE, direction="ingress", rule_number=191, action="deny", from_port=40000, to_port=40000, ports="40000")
+    deny = entry(
+        dev, PRIVATE, direction="ingress", rule_number=191, action="deny", from_port=40000, to_port=40000, ports="40000"
+    )
     answer = reach(add(dev, "nacl_entries", **deny), "task", "internet", 443)
     assert answer.verdict == "no"
     assert answer.stops[0].rule == "rule 191: deny tcp 40000 0.0.0.0/0, as for port 40000 of 32768-60999"
@@ -294,7 +339,11 @@ def test_whether_a_narrow_entry_holds_s3_is_not_guessed(dev: Inventory) -> None:
 
 
 def test_the_longest_prefix_wins(dev: Inventory) -> None:
-    like = next(r for r in dev.records("routes") if r["route_table"] == f"{PRIVATE}-us-east-1a" and r["target_type"] == "nat_gateway")
+    like = next(
+        r
+        for r in dev.records("routes")
+        if r["route_table"] == f"{PRIVATE}-us-east-1a" and r["target_type"] == "nat_gateway"
+    )
     hole = {**like, "destination": "203.0.113.0/24", "destination_id": "203.0.113.0/24", "state": "blackhole"}
     answer = reach(add(dev, "routes", **hole), "task", "203.0.113.7", 443, source_subnet=f"{PRIVATE}-us-east-1a")
     assert answer.verdict == "no" and "203.0.113.0/24" in answer.stops[0].rule and "blackhole" in answer.stops[0].rule
@@ -339,7 +388,9 @@ def test_an_internal_load_balancer_has_no_public_address(dev: Inventory) -> None
 
 def test_private_addresses_are_not_on_the_internet(dev: Inventory) -> None:
     assert reach(dev, "task", "192.168.1.1", 443).verdict == "no"
-    assert not any(path.source_range.startswith(("10.", "192.168.", "127.")) for path in reach(dev, "internet", "alb", 80).paths)
+    assert not any(
+        path.source_range.startswith(("10.", "192.168.", "127.")) for path in reach(dev, "internet", "alb", 80).paths
+    )
 
 
 def test_a_peering_route_is_unknown(dev: Inventory) -> None:
@@ -360,7 +411,8 @@ def test_a_peering_route_is_unknown(dev: Inventory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "cells"), [("endpoints", {"private_dns": False}), ("vpcs", {"dns_hostnames": False}), ("vpcs", {"dns_support": False})]
+    ("table", "cells"),
+    [("endpoints", {"private_dns": False}), ("vpcs", {"dns_hostnames": False}), ("vpcs", {"dns_support": False})],
 )
 def test_without_private_dns_the_name_leads_past_the_endpoint(dev: Inventory, table: str, cells: Row) -> None:
     answer = reach(change(dev, table, lambda r: True, **cells), "task", "ecr.api", 443)
@@ -378,17 +430,30 @@ def test_an_endpoint_that_is_not_available_is_not_reached(dev: Inventory) -> Non
 def six(dev: Inventory) -> Inventory:
     """The public subnets with IPv6 ranges alone, opened to IPv6 on port 80."""
     ranges = {f"{PUBLIC}-us-east-1{zone}": f"2600:1f18:0:{n}::/64" for n, zone in enumerate("abc")}
-    moved = dev.replace(subnets=[{**row, "cidr": ranges.get(row["name"], row["cidr"])} for row in dev.records("subnets")])
+    moved = dev.replace(
+        subnets=[{**row, "cidr": ranges.get(row["name"], row["cidr"])} for row in dev.records("subnets")]
+    )
     igw = next(r for r in dev.records("routes") if r["target_type"] == "internet_gateway")
     routed = add(moved, "routes", **{**igw, "destination": "::/0", "destination_id": "::/0"})
     ruled = add(
-        routed, "security_group_rules", **rule(dev, "alb-sg", direction="ingress", peer="::/0", peer_id="::/0", from_port=80, to_port=80)
+        routed,
+        "security_group_rules",
+        **rule(dev, "alb-sg", direction="ingress", peer="::/0", peer_id="::/0", from_port=80, to_port=80),
     )
     for direction, ports in (("ingress", (80, 80)), ("egress", (1024, 65535))):
         ruled = add(
             ruled,
             "nacl_entries",
-            **entry(dev, PUBLIC, direction=direction, rule_number=500, action="allow", cidr="::/0", from_port=ports[0], to_port=ports[1]),
+            **entry(
+                dev,
+                PUBLIC,
+                direction=direction,
+                rule_number=500,
+                action="allow",
+                cidr="::/0",
+                from_port=ports[0],
+                to_port=ports[1],
+            ),
         )
     return ruled
 
@@ -408,16 +473,34 @@ def test_whether_a_subnet_has_ipv6_is_not_guessed(dev: Inventory) -> None:
 
 
 def test_an_egress_only_gateway_lets_out_and_not_in(dev: Inventory) -> None:
-    whole = change(six(dev), "routes", lambda r: r["destination"] == "::/0", target="eigw-1", target_id="eigw-1", target_type="other")
+    whole = change(
+        six(dev),
+        "routes",
+        lambda r: r["destination"] == "::/0",
+        target="eigw-1",
+        target_id="eigw-1",
+        target_type="other",
+    )
     assert reach(whole, "::/0", "alb", 80).verdict == "no"
     out = add(
-        whole, "security_group_rules", **rule(dev, "alb-sg", direction="egress", peer="::/0", peer_id="::/0", from_port=443, to_port=443)
+        whole,
+        "security_group_rules",
+        **rule(dev, "alb-sg", direction="egress", peer="::/0", peer_id="::/0", from_port=443, to_port=443),
     )
     for direction, ports in (("egress", (443, 443)), ("ingress", (1024, 65535))):
         out = add(
             out,
             "nacl_entries",
-            **entry(dev, PUBLIC, direction=direction, rule_number=510, action="allow", cidr="::/0", from_port=ports[0], to_port=ports[1]),
+            **entry(
+                dev,
+                PUBLIC,
+                direction=direction,
+                rule_number=510,
+                action="allow",
+                cidr="::/0",
+                from_port=ports[0],
+                to_port=ports[1],
+            ),
         )
     assert reach(out, "alb", "::/0", 443).verdict == "yes"
 
@@ -445,7 +528,9 @@ def test_a_subnet_whose_network_acl_was_not_read_is_unknown(dev: Inventory) -> N
         ("s3", "task", 443, "tcp", "opens no connection"),
     ],
 )
-def test_a_wrong_question_gets_a_sentence(dev: Inventory, source: str, target: str, port: int, protocol: str, message: str) -> None:
+def test_a_wrong_question_gets_a_sentence(
+    dev: Inventory, source: str, target: str, port: int, protocol: str, message: str
+) -> None:
     with pytest.raises(WorkbookError, match=message):
         reach(dev, source, target, port, protocol)
 
@@ -459,7 +544,7 @@ def test_a_subnet_that_the_party_is_not_in_is_an_error(dev: Inventory) -> None:
 
 def test_the_answer_is_shown_with_its_hops(dev: Inventory) -> None:
     answer = reach(dev, "internet", "task", 8080)
-    text = answer.shown().text
+    text = answer.rendered().text
     assert text.startswith("internet → task, tcp 8080: no")
     assert P not in text and "…-task-sg" in text
     assert "rule 190: deny tcp 8080 0.0.0.0/0" in text and "1024-65535" in text

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workbook import settings
 from workbook.errors import WorkbookError
-from workbook.layers import configuration_digest, layer_addresses, layers_of, root_address
-from workbook.settings import read_settings
+from workbook.terraform import settings
+from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
+from workbook.terraform.settings import read_settings
 
 
 @pytest.fixture

@@ -65,14 +65,18 @@ def test_a_real_account_must_be_spelled_out(account: str) -> None:
 def test_a_real_account_that_is_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     target = choose(WORKBOOK_TARGET="aws", WORKBOOK_ACCOUNT_ID="111111111111")
     monkeypatch.setattr(Target, "caller_account", lambda self: "999999999999")
-    with pytest.raises(WorkbookError, match="belong to account 999999999999, but WORKBOOK_ACCOUNT_ID names 111111111111"):
+    with pytest.raises(
+        WorkbookError, match="belong to account 999999999999, but WORKBOOK_ACCOUNT_ID names 111111111111"
+    ):
         target.check()
     monkeypatch.setattr(Target, "caller_account", lambda self: "111111111111")
     target.check()
 
 
 def test_a_real_account_keeps_the_persons_credentials_but_no_endpoint() -> None:
-    environ = choose(WORKBOOK_TARGET="aws", WORKBOOK_ACCOUNT_ID="111111111111", AWS_ENDPOINT_URL="http://127.0.0.1:5000").environ()
+    environ = choose(
+        WORKBOOK_TARGET="aws", WORKBOOK_ACCOUNT_ID="111111111111", AWS_ENDPOINT_URL="http://127.0.0.1:5000"
+    ).environ()
     assert environ["AWS_PROFILE"] == "production"
     assert "AWS_ENDPOINT_URL" not in environ and "TF_VAR_region" not in environ
 

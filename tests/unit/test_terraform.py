@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from workbook import terraform as driver
-from workbook.diagnostics import TerraformError
 from workbook.errors import WorkbookError
-from workbook.terraform import Terraform
+from workbook.terraform import driver
+from workbook.terraform.diagnostics import TerraformError
+from workbook.terraform.driver import Terraform
 
 MAIN = """
 terraform {
@@ -75,7 +75,7 @@ def test_a_change_names_the_attribute_and_masks_the_sensitive(root: Path) -> Non
     a, b = plan.changes
     assert (a.action, a.what[0]) == ("update", "input: one → two")
     assert b.what[0] == "input: (sensitive)"
-    shown = plan.shown()
+    shown = plan.rendered()
     assert "hush" not in shown.text + shown.html and "secret" not in shown.text + shown.html
 
 
@@ -143,7 +143,7 @@ def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     code = f"""
         import os, sys
         from pathlib import Path
-        from workbook.terraform import Terraform
+        from workbook.terraform.driver import Terraform
         root = Path({str(root)!r})
         tf = Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""))
         plan = tf.make_plan()
@@ -227,7 +227,9 @@ def test_an_old_terraform_is_refused(root: Path, tmp_path: Path) -> None:
 
 def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path) -> None:
     (root / "main.tf").write_text(
-        MAIN.replace("backend", 'required_providers {\n    aws = { source = "example.invalid/hashicorp/aws" }\n  }\n  backend')
+        MAIN.replace(
+            "backend", 'required_providers {\n    aws = { source = "example.invalid/hashicorp/aws" }\n  }\n  backend'
+        )
     )
     (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
     with pytest.raises(WorkbookError, match="provider cannot be had"):

@@ -15,10 +15,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from workbook import notebook, pages, walkthrough
 from workbook.errors import WorkbookError
+from workbook.notebooks import execute as notebook
+from workbook.notebooks import pages, walkthrough
 
-RUN = "import sys; from pathlib import Path; from workbook.walkthrough import walkthrough; sys.exit(walkthrough([Path(p) for p in sys.argv[1:]]))"
+RUN = "import sys; from pathlib import Path; from workbook.notebooks.walkthrough import walkthrough; sys.exit(walkthrough([Path(p) for p in sys.argv[1:]]))"
 
 
 def write(path: Path, *cells: str) -> Path:
@@ -35,9 +36,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home" / "dev-embedded" / "pages"
 
 
-def test_executes_in_order_and_ends_with_a_summary(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_executes_in_order_and_ends_with_a_summary(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = write(
-        tmp_path / "00_first.ipynb", "# First\n\nOpens the walk. Then more.", "import pandas as pd\npd.DataFrame({'cidr': ['10.0.0.0/16']})"
+        tmp_path / "00_first.ipynb",
+        "# First\n\nOpens the walk. Then more.",
+        "import pandas as pd\npd.DataFrame({'cidr': ['10.0.0.0/16']})",
     )
     second = write(
         tmp_path / "01_second.ipynb",
@@ -53,7 +58,11 @@ def test_executes_in_order_and_ends_with_a_summary(home: Path, tmp_path: Path, c
     assert "[1/2] 00_first · First (1 cells)" in out
     assert "[2/2] 01_second · Second" in out
     assert "Picture · from IPython.display import SVG" in out
-    facts = {line[2:18].strip(): line[19:] for line in out.splitlines() if line.startswith("  ") and not line.startswith("   ")}
+    facts = {
+        line[2:18].strip(): line[19:]
+        for line in out.splitlines()
+        if line.startswith("  ") and not line.startswith("   ")
+    }
     assert (facts["notebooks"], facts["tables"], facts["pictures"], facts["resources"]) == ("2", "1", "1", "0")
     assert f"Pages:   {home / 'index.html'}" in out
     assert "make lab" in out
@@ -75,7 +84,9 @@ def test_kernel_is_this_python_and_works_beside_the_notebook(home: Path, tmp_pat
     assert node.cells[0].outputs[0].text.split() == [sys.executable, str(tmp_path.resolve()), "seen"]
 
 
-def test_failing_cell_names_notebook_cell_and_cause(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failing_cell_names_notebook_cell_and_cause(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write(
         tmp_path / "05_broken.ipynb",
         "# Broken",
@@ -100,11 +111,19 @@ def test_failing_cell_names_notebook_cell_and_cause(home: Path, tmp_path: Path, 
     # What came before it, and the error, can be looked at.
     page = (home / "05_broken.html").read_text()
     assert "The subnet does not fit." in page
-    assert [cell.get("execution_count") for cell in nbformat.read(home / "05_broken.ipynb", as_version=4).cells] == [None, 1, None, 2, None]
+    assert [cell.get("execution_count") for cell in nbformat.read(home / "05_broken.ipynb", as_version=4).cells] == [
+        None,
+        1,
+        None,
+        2,
+        None,
+    ]
     assert "not executed" in (home / "index.html").read_text()
 
 
-def test_unexpected_error_is_told_without_its_traceback(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unexpected_error_is_told_without_its_traceback(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert walkthrough.walkthrough([write(tmp_path / "a.ipynb", "# A", "1 / 0")]) == 1
 
     failure = capsys.readouterr().out.split("FAILED")[1]
@@ -117,7 +136,9 @@ def test_cell_that_takes_too_long_is_interrupted(
 ) -> None:
     monkeypatch.setenv("WORKBOOK_CELL_TIMEOUT", "2")
     ended = tmp_path / "ended"
-    path = write(tmp_path / "a.ipynb", f"import time\ntry:\n    time.sleep(300)\nfinally:\n    open({str(ended)!r}, 'w').close()")
+    path = write(
+        tmp_path / "a.ipynb", f"import time\ntry:\n    time.sleep(300)\nfinally:\n    open({str(ended)!r}, 'w').close()"
+    )
     started = time.monotonic()
 
     assert walkthrough.walkthrough([path]) == 1
@@ -141,7 +162,9 @@ def test_interrupt_ends_the_kernel_cleanly(home: Path, tmp_path: Path, sent: sig
         tmp_path / "a.ipynb",
         f"import os, time\ntry:\n    open({str(kernel)!r}, 'w').write(str(os.getpid()))\n    time.sleep(300)\nfinally:\n    open({str(ended)!r}, 'w').close()",
     )
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         _wait(lambda: kernel.exists() and kernel.read_text() != "")
         process.send_signal(sent)
@@ -220,7 +243,9 @@ def test_saving_twice_changes_nothing(tmp_path: Path) -> None:
     node = nbformat.read(path, as_version=4)
     node.metadata["language_info"] = {"name": "python", "version": "3.12.1"}
     node.metadata["widgets"] = {"state": {}}
-    node.cells[1].metadata.update({"execution": {"iopub.status.busy": "2026-01-01T00:00:00Z"}, "tags": ["hide-input"], "collapsed": False})
+    node.cells[1].metadata.update(
+        {"execution": {"iopub.status.busy": "2026-01-01T00:00:00Z"}, "tags": ["hide-input"], "collapsed": False}
+    )
     nbformat.write(node, path)
 
     assert walkthrough.save_notebooks([path]) == 0
@@ -288,7 +313,10 @@ def test_page_refers_to_nothing_on_the_network(tmp_path: Path) -> None:
 def test_page_links_to_its_neighbours_and_to_the_projects_files(tmp_path: Path) -> None:
     (tmp_path / "locals.tf").touch()
     text = page(
-        tmp_path, new_markdown_cell("[next](01_b.ipynb#plan), [file](../locals.tf), [out](https://example.com/a), [here](#plan)\n\n## Plan")
+        tmp_path,
+        new_markdown_cell(
+            "[next](01_b.ipynb#plan), [file](../locals.tf), [out](https://example.com/a), [here](#plan)\n\n## Plan"
+        ),
     )
 
     assert 'href="01_b.html#plan"' in text
@@ -296,12 +324,17 @@ def test_page_links_to_its_neighbours_and_to_the_projects_files(tmp_path: Path) 
     assert (tmp_path / "pages" / "../locals.tf").exists()
     assert 'href="https://example.com/a"' in text
     assert 'href="#plan"' in text
-    assert '<a href="01_b.html" rel="next">B &amp; co →</a>' in text or 'rel="next" href="01_b.html">B &amp; co →</a>' in text
+    assert (
+        '<a href="01_b.html" rel="next">B &amp; co →</a>' in text
+        or 'rel="next" href="01_b.html">B &amp; co →</a>' in text
+    )
     assert '<a href="#Plan">Plan</a>' in text
 
 
 def test_page_keeps_what_is_folded_folded(tmp_path: Path) -> None:
-    answer = new_markdown_cell("<details><summary>Why three zones?</summary>\n\nBecause **two** is one failure from one.\n\n</details>")
+    answer = new_markdown_cell(
+        "<details><summary>Why three zones?</summary>\n\nBecause **two** is one failure from one.\n\n</details>"
+    )
     hidden = new_code_cell("plumbing()", metadata={"tags": ["hide-input"]})
     text = page(tmp_path, answer, hidden)
 
@@ -314,7 +347,8 @@ def test_page_keeps_what_is_folded_folded(tmp_path: Path) -> None:
 def test_page_shows_pictures_inline_with_their_text(tmp_path: Path) -> None:
     dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     drawn = new_code_cell(
-        "draw()", outputs=[new_output("display_data", data={"image/png": dot + "\n", "text/plain": 'a VPC, "three" zones'})]
+        "draw()",
+        outputs=[new_output("display_data", data={"image/png": dot + "\n", "text/plain": 'a VPC, "three" zones'})],
     )
     text = page(tmp_path, drawn)
 

@@ -2,7 +2,7 @@
 
 What takes part: identity policies, permissions boundary, bucket, repository and trust policies, VPC endpoint policies, S3 Block Public
 Access. What does not: policies of the organization, session policies, key policies and grants of KMS, ACLs (the buckets have them
-switched off) and whether the network lets the request arrive (`workbook.reach`).
+switched off) and whether the network lets the request arrive (`workbook.network`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from typing import Any
 
 from workbook.access.case import Case, cases
 from workbook.access.decision import Decision, Layer, decision, unknown
-from workbook.access.engine import simulate
 from workbook.access.request import Request, Undecidable
+from workbook.access.simulator_process import simulate
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
 __all__ = ["ADMINISTRATOR", "Decision", "Layer", "Request", "attach", "can", "decide"]
 
-ADMINISTRATOR = {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+ADMINISTRATOR = {
+    "Version": "2012-10-17",
+    "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 
 
 def can(
@@ -67,7 +70,9 @@ def decide(questions: Iterable[tuple[Inventory, Request]], *, keep_going: bool =
     asked = [(request, _cases(inventory, request, keep_going)) for inventory, request in questions]
     answers = iter(simulate([case.simulation for _, found in asked if not isinstance(found, str) for case in found]))
     return [
-        unknown(request, found) if isinstance(found, str) else decision(request, [(case, next(answers)) for case in found])
+        unknown(request, found)
+        if isinstance(found, str)
+        else decision(request, [(case, next(answers)) for case in found])
         for request, found in asked
     ]
 
@@ -86,7 +91,14 @@ def _cases(inventory: Inventory, request: Request, keep_going: bool) -> list[Cas
 def attach(inventory: Inventory, role: str, policy: str, document: Mapping[str, Any]) -> Inventory:
     """A what-if: the inventory with one more policy attached to a role (name as in the inventory)."""
     rows = [
-        {"policy": policy, "kind": "attached", "roles": [role], "sid": s.get("Sid", str(n)), "effect": s["Effect"], "statement": dict(s)}
+        {
+            "policy": policy,
+            "kind": "attached",
+            "roles": [role],
+            "sid": s.get("Sid", str(n)),
+            "effect": s["Effect"],
+            "statement": dict(s),
+        }
         for n, s in enumerate(document["Statement"], start=1)
     ]
     roles = [

@@ -2,7 +2,7 @@
 
 import sys
 
-from workbook.access.engine import installed
+from workbook.access.simulator_process import installed
 from workbook.errors import WorkbookError
 
 if __name__ == "__main__":

@@ -21,7 +21,14 @@ Row = dict[str, Any]
 # Not in the request unless something puts them there, and nothing else does: absent, not unknown.
 ABSENT = frozenset(
     {
-        *("aws:sourcevpce", "aws:sourcevpc", "aws:vpcsourceip", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid"),
+        *(
+            "aws:sourcevpce",
+            "aws:sourcevpc",
+            "aws:vpcsourceip",
+            "aws:sourceaccount",
+            "aws:sourcearn",
+            "aws:sourceorgid",
+        ),
         *("aws:sourceorgpaths", "aws:principalarn", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast"),
         *("aws:principalservicename", "aws:principalservicenameslist"),
     }
@@ -51,7 +58,9 @@ def cases(inventory: Inventory, request: Request) -> list[Case]:
     WorkbookError : an unknown role, resource or endpoint, or a request that cannot be.
     """
     if request.action.count(":") != 1 or "*" in request.action:
-        raise WorkbookError(f"{request.action!r} is not one action.", "Write it as service:Action, such as s3:GetObject.")
+        raise WorkbookError(
+            f"{request.action!r} is not one action.", "Write it as service:Action, such as s3:GetObject."
+        )
     if request.action.lower() in UNDECIDABLE:
         raise Undecidable(f"{request.action}: {UNDECIDABLE[request.action.lower()]}")
     account = account_of(inventory)
@@ -68,7 +77,10 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
     policy, policy_name = what["policy"], what["policy_name"]
     supposed = {"identity"} if who["supposed"] else set()
     if what["unread"] or (foreign and service not in NO_RESOURCE_POLICIES):
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **who["named"], "Action": "*", "Resource": "*"}]}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", **who["named"], "Action": "*", "Resource": "*"}],
+        }
         policy_name = f"the policy of {arn}"
         assumed.append(f"{policy_name} is not in the inventory")
         supposed.add("resource")
@@ -102,7 +114,12 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
         simulation["resourcePolicy"] = policy
     if who["boundary"]:
         simulation["permissionBoundaryPolicies"] = [who["boundary"]]
-    names = {"identity": who["policy_names"], "boundary": (who["boundary"] or {}).get("name", ""), "resource": policy_name, "endpoint": ""}
+    names = {
+        "identity": who["policy_names"],
+        "boundary": (who["boundary"] or {}).get("name", ""),
+        "resource": policy_name,
+        "endpoint": "",
+    }
     if endpoint:
         rows = [r for r in inventory.records("endpoint_policy_statements") if r["endpoint"] == endpoint["name"]]
         if any(r["principals"] != ["*"] for r in rows):
@@ -110,7 +127,9 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
                 f"the policy of {endpoint['name']} names principals, which the simulator does not compare in endpoint policies"
             )
         if request.action.lower() == "sts:getcalleridentity":
-            raise Undecidable("sts:GetCallerIdentity needs no permission, and the simulator does not hold it against an endpoint policy")
+            raise Undecidable(
+                "sts:GetCallerIdentity needs no permission, and the simulator does not hold it against an endpoint policy"
+            )
         if not rows:
             assumed.append(f"the policy of {endpoint['name']} is not in the inventory")
         else:
@@ -127,5 +146,10 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
     }
     assumed += [f"not all of {table} could be read" for table in sorted(used & set(inventory.problems["table"]))]
     return Case(
-        simulation, tuple(assumed), frozenset({key.lower() for key in context} | ABSENT), names, who["own_tags"], frozenset(supposed)
+        simulation,
+        tuple(assumed),
+        frozenset({key.lower() for key in context} | ABSENT),
+        names,
+        who["own_tags"],
+        frozenset(supposed),
     )

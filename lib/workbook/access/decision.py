@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbook.access.case import Case
 from workbook.access.request import Request
-from workbook.display import Shown, note, stack, table
+from workbook.display import Rendered, note, stack, table
 from workbook.errors import WorkbookError
 
 MARKS = {"verdict": {"allows": "good", "denies": "bad", "silent": "warn", "assumed": "quiet"}}
@@ -60,7 +60,9 @@ class Decision:
         """How the request comes, in words."""
         r = self.request
         said = [
-            f"through the endpoint{f' {r.via_endpoint}' if isinstance(r.via_endpoint, str) else ''}" if r.via_endpoint else "",
+            f"through the endpoint{f' {r.via_endpoint}' if isinstance(r.via_endpoint, str) else ''}"
+            if r.via_endpoint
+            else "",
             "" if r.tls else "without TLS",
             f"for account {r.source_account}" if r.source_account else "",
             f"for {r.source_arn}" if r.source_arn else "",
@@ -71,7 +73,7 @@ class Decision:
         ]
         return ", ".join(part for part in said if part)
 
-    def shown(self, prefix: str = "") -> Shown:
+    def rendered(self, prefix: str = "") -> Rendered:
         """The answer with all layers; `prefix` as in `display.table`."""
         head = f"{self.request.principal}: {self.request.action} on {self.request.resource}{f', {self.circumstances}' if self.circumstances else ''}"
         colour = {True: "good", False: "bad", None: "warn"}[self.allowed]
@@ -80,11 +82,13 @@ class Decision:
         frame = pd.DataFrame(rows, columns=["layer", "policy", "verdict", "statements"])
         head = head.replace(f"{prefix}-", "…-") if prefix else head
         return stack(
-            note(f"{head}: {self.verdict}", colour), note(said), table(frame, "What each kind of policy said", marks=MARKS, prefix=prefix)
+            note(f"{head}: {self.verdict}", colour),
+            note(said),
+            table(frame, "What each kind of policy said", marks=MARKS, prefix=prefix),
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.shown()._repr_mimebundle_()
+        return self.rendered()._repr_mimebundle_()
 
 
 def unknown(request: Request, why: str, layers: tuple[Layer, ...] = ()) -> Decision:
@@ -101,7 +105,9 @@ def decision(request: Request, found: Iterable[tuple[Case, dict[str, Any]]]) -> 
     decided = [_one(request, case, answer) for case, answer in found]
     if len({d.allowed for d in decided}) == 1:
         return decided[0]
-    return unknown(request, f"it depends on whose {request.resource} is", next(d.layers for d in decided if d.allowed is not False))
+    return unknown(
+        request, f"it depends on whose {request.resource} is", next(d.layers for d in decided if d.allowed is not False)
+    )
 
 
 def _one(request: Request, case: Case, answer: dict[str, Any]) -> Decision:
@@ -121,50 +127,94 @@ def _one(request: Request, case: Case, answer: dict[str, Any]) -> Decision:
     layers = tuple(
         Layer(names[key], case.names[key], "assumed", ())
         if key in case.supposed
-        else Layer(names[key], case.names[key], _verdict(found), tuple(s["sid"] for s in found["deny"] or found["allow"]))
+        else Layer(
+            names[key], case.names[key], _verdict(found), tuple(s["sid"] for s in found["deny"] or found["allow"])
+        )
         for key, found in asked.items()
     )
     given = case.known_keys - {key.lower() for key in answer["ignored"]}
-    open_keys = {k for found in asked.values() for s in found["keys"] for k in s["keys"] if not _is_known(k, given, case.own_tags)}
+    open_keys = {
+        k
+        for found in asked.values()
+        for s in found["keys"]
+        for k in s["keys"]
+        if not _is_known(k, given, case.own_tags)
+    }
 
     for key in _ORDER_OF_DENIALS:
         certain = [
-            s for s in asked.get(key, {}).get("deny", []) if all(_is_known(k, given, case.own_tags) for k in _keys_of(asked[key], s))
+            s
+            for s in asked.get(key, {}).get("deny", [])
+            if all(_is_known(k, given, case.own_tags) for k in _keys_of(asked[key], s))
         ]
         if certain:
             sid = certain[0]["sid"]
             policy = certain[0]["policy"] or case.names[key]
-            return Decision(request, False, names[key], policy, sid, f"The {names[key]} {_of(key, policy)} denies it ({sid}).", layers)
+            return Decision(
+                request,
+                False,
+                names[key],
+                policy,
+                sid,
+                f"The {names[key]} {_of(key, policy)} denies it ({sid}).",
+                layers,
+            )
     if open_keys:
         keys = ", ".join(sorted(open_keys))
-        return unknown(request, f"a condition looks at {keys}, which the question does not say; give it as context", layers)
+        return unknown(
+            request, f"a condition looks at {keys}, which the question does not say; give it as context", layers
+        )
     if answer["result"] == "Allowed":
         if case.assumed:
             return unknown(request, " and ".join(case.assumed), layers)
         return _allowed(request, case, asked, names, layers)
     if "s3-bpa" in answer["blockedBy"]:
         policy = case.names["resource"]
-        return Decision(request, False, "block public access", policy, "", f"Block Public Access of {policy} refuses it.", layers)
+        return Decision(
+            request, False, "block public access", policy, "", f"Block Public Access of {policy} refuses it.", layers
+        )
     silent = [key for key in _ORDER_OF_SILENCE if key in asked and asked[key]["result"] == "ImplicitlyDenied"]
     # Within an account one Allow is enough, in an identity policy or in the resource's, so the other's silence refuses nothing.
     if _verdict(asked.get("resource")) == "allows" and "boundary" in silent:
         silent = [key for key in silent if key != "identity"]
     key = silent[0] if silent else "resource"
-    return Decision(request, False, names[key], case.names[key], "", _silence(key, case.names[key] or request.resource), layers)
+    return Decision(
+        request, False, names[key], case.names[key], "", _silence(key, case.names[key] or request.resource), layers
+    )
 
 
-def _allowed(request: Request, case: Case, asked: dict[str, Any], names: dict[str, str], layers: tuple[Layer, ...]) -> Decision:
+def _allowed(
+    request: Request, case: Case, asked: dict[str, Any], names: dict[str, str], layers: tuple[Layer, ...]
+) -> Decision:
     if "identity" in case.supposed:
         return Decision(
-            request, True, "own policies", "", "", "Nothing in the inventory refuses it, and its own policies allow it.", layers
+            request,
+            True,
+            "own policies",
+            "",
+            "",
+            "Nothing in the inventory refuses it, and its own policies allow it.",
+            layers,
         )
     for key in ("identity", "resource"):
         allow = asked.get(key, {}).get("allow")
         if allow:
             policy, sid = allow[0]["policy"] or case.names[key], allow[0]["sid"]
             others = [names[k] for k in ("boundary", "endpoint") if k in asked]
-            also = f" and the {' and the '.join(others)} {'let' if len(others) > 1 else 'lets'} it through" if others else ""
-            return Decision(request, True, names[key], policy, sid, f"The {names[key]} {_of(key, policy)} allows it ({sid}){also}.", layers)
+            also = (
+                f" and the {' and the '.join(others)} {'let' if len(others) > 1 else 'lets'} it through"
+                if others
+                else ""
+            )
+            return Decision(
+                request,
+                True,
+                names[key],
+                policy,
+                sid,
+                f"The {names[key]} {_of(key, policy)} allows it ({sid}){also}.",
+                layers,
+            )
     return Decision(request, True, "AWS", "", "", "AWS answers it for everyone who signs the request.", layers)
 
 
@@ -175,7 +225,12 @@ def _verdict(found: dict[str, Any] | None) -> str:
 
 
 def _keys_of(found: dict[str, Any], statement: dict[str, Any]) -> set[str]:
-    return {k for s in found["keys"] if (s["policy"], s["sid"]) == (statement["policy"], statement["sid"]) for k in s["keys"]}
+    return {
+        k
+        for s in found["keys"]
+        if (s["policy"], s["sid"]) == (statement["policy"], statement["sid"])
+        for k in s["keys"]
+    }
 
 
 def _is_known(key: str, given: frozenset[str], own_tags: bool) -> bool:
@@ -208,4 +263,6 @@ def _wrong(request: Request, answer: dict[str, Any]) -> WorkbookError:
             "An object is bucket/key, a log stream is group:log-stream:name; actions that need a resource need exactly one.",
         )
     details = "\n".join(f"{kind}: {value}" for kind, value in error.items() if kind != "message")
-    return WorkbookError(f"The policy simulator refuses the question ({message}).", "Look at the policy it names.", details[:800])
+    return WorkbookError(
+        f"The policy simulator refuses the question ({message}).", "Look at the policy it names.", details[:800]
+    )

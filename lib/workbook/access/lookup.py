@@ -15,7 +15,17 @@ Row = dict[str, Any]
 # CloudWatch Logs has policies for other services only.
 NO_RESOURCE_POLICIES = frozenset(
     {
-        *("account", "application-autoscaling", "autoscaling", "budgets", "cloudtrail", "cloudwatch", "config", "ec2", "ec2messages"),
+        *(
+            "account",
+            "application-autoscaling",
+            "autoscaling",
+            "budgets",
+            "cloudtrail",
+            "cloudwatch",
+            "config",
+            "ec2",
+            "ec2messages",
+        ),
         *("ecs", "elasticloadbalancing", "guardduty", "iam", "logs", "organizations", "ssm", "ssmmessages", "tag"),
     }
 )
@@ -49,9 +59,21 @@ def _short(inventory: Inventory, table: str, name: str) -> Row | None:
 
 def principal(inventory: Inventory, request: Request, account: str) -> Row:
     name = request.principal
-    none: Row = {"policies": [], "boundary": None, "assumed": [], "context": {}, "policy_names": "", "own_tags": False, "supposed": False}
+    none: Row = {
+        "policies": [],
+        "boundary": None,
+        "assumed": [],
+        "context": {},
+        "policy_names": "",
+        "own_tags": False,
+        "supposed": False,
+    }
     if name in (ANONYMOUS, "*"):
-        context = {"aws:PrincipalAccount": ANONYMOUS, "aws:PrincipalType": "Anonymous", "aws:PrincipalIsAWSService": "false"}
+        context = {
+            "aws:PrincipalAccount": ANONYMOUS,
+            "aws:PrincipalType": "Anonymous",
+            "aws:PrincipalIsAWSService": "false",
+        }
         return {**none, "principal": {"type": "Anonymous"}, "named": {"Principal": "*"}, "context": context}
     if name.endswith(".amazonaws.com") and not name.startswith("arn:"):
         context = {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": name}
@@ -64,7 +86,8 @@ def principal(inventory: Inventory, request: Request, account: str) -> Row:
     if not arn.startswith("arn:") or arn.count(":") < 5:
         known = ", ".join(str(row["name"]) for row in roles)
         raise WorkbookError(
-            f"There is no role {name!r} in the inventory.", f"Roles: {known or 'none'}. Or an ARN, a service, anonymous, deployer."
+            f"There is no role {name!r} in the inventory.",
+            f"Roles: {known or 'none'}. Or an ARN, a service, anonymous, deployer.",
         )
     theirs = {
         "name": f"what {arn} may do",
@@ -102,7 +125,8 @@ def _role(inventory: Inventory, role: Row) -> Row:
         assumed.append(f"whether {role['name']} has a permissions boundary is not in the inventory")
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     policies = [
-        {"name": n, "policy": document(f) if f else {"Version": "2012-10-17", "Statement": [everything]}} for n, f in by_name.items()
+        {"name": n, "policy": document(f) if f else {"Version": "2012-10-17", "Statement": [everything]}}
+        for n, f in by_name.items()
     ]
     context = {
         "aws:PrincipalArn": role["role_arn"],
@@ -140,7 +164,11 @@ def operators(inventory: Inventory) -> list[str]:
 
 def resource(inventory: Inventory, request: Request, account: str) -> tuple[str, Row]:
     service = request.action.split(":")[0].lower()
-    arn = request.resource if request.resource == "*" or request.resource.startswith("arn:") else _arn(inventory, service, request.resource)
+    arn = (
+        request.resource
+        if request.resource == "*" or request.resource.startswith("arn:")
+        else _arn(inventory, service, request.resource)
+    )
     if "*" in arn and arn != "*":
         raise WorkbookError(f"{arn} is many resources.", "Ask about one of them.")
     parts = arn.split(":", 5) if arn != "*" else ["", "", "", "", "", ""]
@@ -168,7 +196,8 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
     table = _TABLE_OF.get(service)
     if table is None:
         raise WorkbookError(
-            f"The access proofs know no {service} resource by name.", "Give its ARN, or * for an action without a resource."
+            f"The access proofs know no {service} resource by name.",
+            "Give its ARN, or * for an action without a resource.",
         )
     base, rest = name, ""
     if table == "buckets" and "/" in name:
@@ -179,9 +208,15 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
     if row is None:
         known = ", ".join(str(r["name"]) for r in inventory.records(table))
         raise WorkbookError(
-            f"There is nothing called {base!r} among the {table.replace('_', ' ')}.", f"There are: {known or 'none'}. Or give an ARN."
+            f"There is nothing called {base!r} among the {table.replace('_', ' ')}.",
+            f"There are: {known or 'none'}. Or give an ARN.",
         )
-    column = {"buckets": "bucket_arn", "repositories": "repository_arn", "log_groups": "log_group_arn", "roles": "role_arn"}[table]
+    column = {
+        "buckets": "bucket_arn",
+        "repositories": "repository_arn",
+        "log_groups": "log_group_arn",
+        "roles": "role_arn",
+    }[table]
     return f"{str(row[column]).removesuffix(':*')}{rest}"
 
 
@@ -193,7 +228,11 @@ def _bucket(inventory: Inventory, request: Request, name: str, account: str) -> 
     return {**found, "account": account, "region": row["region"], "restricted": row["restrict_public_buckets"]}
 
 
-_STATEMENTS = {"bucket": "bucket_policy_statements", "repository": "repository_policy_statements", "role": "role_trust_statements"}
+_STATEMENTS = {
+    "bucket": "bucket_policy_statements",
+    "repository": "repository_policy_statements",
+    "role": "role_trust_statements",
+}
 
 
 def _policy(inventory: Inventory, table: str, kind: str, name: str) -> Row:
@@ -215,10 +254,12 @@ def endpoint_for(inventory: Inventory, request: Request, service: str, region: s
     if len(found) != 1:
         there = ", ".join(f"{row['service']} ({row['name']})" for row in inventory.records("endpoints"))
         raise WorkbookError(
-            f"There {'are several endpoints' if found else 'is no endpoint'} for {wanted}.", f"Endpoints: {there or 'none'}."
+            f"There {'are several endpoints' if found else 'is no endpoint'} for {wanted}.",
+            f"Endpoints: {there or 'none'}.",
         )
     if region != inventory.scope.region:
         raise WorkbookError(
-            f"The endpoint {found[0]['name']} serves {inventory.scope.region}, the resource is in {region}.", "Ask without the endpoint."
+            f"The endpoint {found[0]['name']} serves {inventory.scope.region}, the resource is in {region}.",
+            "Ask without the endpoint.",
         )
     return found[0]

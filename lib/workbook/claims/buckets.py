@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbook.claims.engine import Look
-from workbook.claims.policies import allowed
+from workbook.claims.engine import View
+from workbook.claims.policy_statements import allowed
 
 LOG_WRITERS = {
     "Service: logging.s3.amazonaws.com": "S3 access logs",
@@ -13,18 +13,26 @@ LOG_WRITERS = {
 }
 
 
-def log_buckets(look: Look) -> set[str]:
+def log_buckets(view: View) -> set[str]:
     """Names of the buckets that take the logs of AWS's log services."""
-    return {s.bucket for s in allowed(look["bucket_policy_statements"]) if any(principal in LOG_WRITERS for principal in s.principals)}
+    return {
+        s.bucket
+        for s in allowed(view["bucket_policy_statements"])
+        if any(principal in LOG_WRITERS for principal in s.principals)
+    }
 
 
-def replicas(look: Look) -> set[str]:
+def replicas(view: View) -> set[str]:
     """Names of the buckets that others are replicated to, or that stand in the replica's region for it."""
-    destinations = {rule.destination for rule in look["bucket_replication_rules"]}
-    return {bucket.name for bucket in look["buckets"] if bucket.name in destinations or bucket.region == look.scope.replica_region}
+    destinations = {rule.destination for rule in view["bucket_replication_rules"]}
+    return {
+        bucket.name
+        for bucket in view["buckets"]
+        if bucket.name in destinations or bucket.region == view.scope.replica_region
+    }
 
 
-def data_buckets(look: Look) -> list[Any]:
+def data_buckets(view: View) -> list[Any]:
     """The buckets with the application's data: the ones that are neither for logs nor replicas."""
-    others = log_buckets(look) | replicas(look)
-    return [bucket for bucket in look["buckets"] if bucket.name not in others]
+    others = log_buckets(view) | replicas(view)
+    return [bucket for bucket in view["buckets"] if bucket.name not in others]

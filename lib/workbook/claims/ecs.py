@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbook.claims.buckets import data_buckets
-from workbook.claims.engine import Look, Seen, accepted, claims_of, seen
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
 
 claim = claims_of("ecs")
 
@@ -15,9 +15,9 @@ AWS_REGISTRY = "public.ecr.aws/aws-cli/"
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIAL", re.IGNORECASE)
 
 
-def application(look: Look) -> list[Any]:
+def application(view: View) -> list[Any]:
     """The containers that answer on a port, as opposed to those that prepare."""
-    return [container for container in look["containers"] if container.port]
+    return [container for container in view["containers"] if container.port]
 
 
 def startup(container: Any) -> str:
@@ -35,64 +35,86 @@ def tag_of(image: str) -> str:
 
 
 @claim("ECS-FARGATE", "high", "Tasks run on Fargate: no instances of ours to patch.")
-def fargate(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
-        yield seen(service.name, service.launch_type or "no launch type", service.launch_type == "FARGATE")
+def fargate(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
+        yield evidence(service.name, service.launch_type or "no launch type", service.launch_type == "FARGATE")
 
 
-@claim("ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets: no route of theirs leads to the internet gateway.")
-def private_subnets(look: Look) -> Iterator[Seen]:
-    tiers = {subnet.name: subnet.tier for subnet in look["subnets"]}
-    for service in look["services"]:
+@claim(
+    "ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets: no route of theirs leads to the internet gateway."
+)
+def private_subnets(view: View) -> Iterator[Evidence]:
+    tiers = {subnet.name: subnet.tier for subnet in view["subnets"]}
+    for service in view["services"]:
         for subnet in service.subnets:
-            yield seen(service.name, f"{subnet}: {tiers.get(subnet, 'unknown')}", tiers.get(subnet) == "private")
+            yield evidence(service.name, f"{subnet}: {tiers.get(subnet, 'unknown')}", tiers.get(subnet) == "private")
 
 
 @claim("ECS-NO-PUBLIC-IP", "critical", "Tasks have no public address.")
-def no_public_ip(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
-        yield seen(service.name, f"public address: {'yes' if service.public_ip else 'no'}", service.public_ip is False)
+def no_public_ip(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
+        yield evidence(
+            service.name, f"public address: {'yes' if service.public_ip else 'no'}", service.public_ip is False
+        )
 
 
-@claim("ECS-MULTI-AZ", "high", "At least two tasks run, in subnets of at least three zones: the service survives the loss of one.")
-def multi_az(look: Look) -> Iterator[Seen]:
-    zones = {subnet.name: subnet.az for subnet in look["subnets"]}
-    for service in look["services"]:
+@claim(
+    "ECS-MULTI-AZ",
+    "high",
+    "At least two tasks run, in subnets of at least three zones: the service survives the loss of one.",
+)
+def multi_az(view: View) -> Iterator[Evidence]:
+    zones = {subnet.name: subnet.az for subnet in view["subnets"]}
+    for service in view["services"]:
         spread = {zones[name] for name in service.subnets if name in zones}
-        yield seen(service.name, f"{service.desired} tasks over {len(spread)} zones", len(spread) >= 3 and (service.desired or 0) >= 2)
+        yield evidence(
+            service.name,
+            f"{service.desired} tasks over {len(spread)} zones",
+            len(spread) >= 3 and (service.desired or 0) >= 2,
+        )
 
 
 @claim("ECS-RUNNING", "high", "As many tasks run as are wanted.", limit="ecs-simulated", visible_on_aws=True)
-def running(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
-        yield seen(service.name, f"{service.running} of {service.desired} running", service.desired and service.running >= service.desired)
+def running(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
+        yield evidence(
+            service.name,
+            f"{service.running} of {service.desired} running",
+            service.desired and service.running >= service.desired,
+        )
 
 
 @claim("ECS-AUTOSCALING", "medium", "The number of tasks follows the load, between limits.")
-def autoscaling(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
-        rules = [rule for rule in look["autoscaling"] if rule.service == service.name]
+def autoscaling(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
+        rules = [rule for rule in view["autoscaling"] if rule.service == service.name]
         what = ", ".join(f"{rule.minimum} to {rule.maximum} by {rule.metric}" for rule in rules)
-        yield seen(service.name, what or "fixed", any(rule.metric and rule.minimum >= 2 and rule.maximum > rule.minimum for rule in rules))
+        yield evidence(
+            service.name,
+            what or "fixed",
+            any(rule.metric and rule.minimum >= 2 and rule.maximum > rule.minimum for rule in rules),
+        )
 
 
 @claim("ECS-CIRCUIT-BREAKER", "medium", "A release that does not come up is rolled back by itself.")
-def circuit_breaker(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
+def circuit_breaker(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
         what = f"circuit breaker {'on' if service.circuit_breaker else 'off'}, rollback {'on' if service.rollback else 'off'}"
-        yield seen(service.name, what, service.circuit_breaker and service.rollback)
+        yield evidence(service.name, what, service.circuit_breaker and service.rollback)
 
 
 @claim("ECS-EXEC-OFF", "high", "Nobody opens a shell in a running task.")
-def exec_off(look: Look) -> Iterator[Seen]:
-    for service in look["services"]:
-        yield seen(service.name, f"ECS Exec {'on' if service.execute_command else 'off'}", service.execute_command is False)
+def exec_off(view: View) -> Iterator[Evidence]:
+    for service in view["services"]:
+        yield evidence(
+            service.name, f"ECS Exec {'on' if service.execute_command else 'off'}", service.execute_command is False
+        )
 
 
 @claim("ECS-INSIGHTS", "low", "Container Insights measures the cluster.")
-def insights(look: Look) -> Iterator[Seen]:
-    for cluster in look["clusters"]:
-        yield seen(
+def insights(view: View) -> Iterator[Evidence]:
+    for cluster in view["clusters"]:
+        yield evidence(
             cluster.name,
             f"Container Insights {cluster.container_insights or 'disabled'}",
             cluster.container_insights in ("enabled", "enhanced"),
@@ -103,25 +125,25 @@ def insights(look: Look) -> Iterator[Seen]:
 
 
 @claim("ECS-IMAGE-OFFICIAL", "high", "Containers run AWS's own CLI image, with nothing of ours built into it.")
-def image_official(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
-        yield seen(container.name, container.image, container.image.startswith(AWS_REGISTRY))
+def image_official(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
+        yield evidence(container.name, container.image, container.image.startswith(AWS_REGISTRY))
 
 
 @claim("ECS-IMAGE-PINNED", "medium", "The image is pinned, so that what runs is what was tested.")
-def image_pinned(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
+def image_pinned(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
         if "@sha256:" not in container.image and re.fullmatch(r"\d+\.\d+\.\d+", tag_of(container.image)):
             reason = "The version is named by its full tag, as the take-home has it; only a digest would rule out that AWS moves the tag."
             yield accepted(container.name, container.image, reason)
         else:
-            yield seen(container.name, container.image, "@sha256:" in container.image)
+            yield evidence(container.name, container.image, "@sha256:" in container.image)
 
 
 @claim("ECS-IMAGE-PATH", "medium", "Images come from a registry of the account, through the ECR endpoints.")
-def image_path(look: Look) -> Iterator[Seen]:
-    registries = [repository.uri for repository in look["repositories"]]
-    for container in look["containers"]:
+def image_path(view: View) -> Iterator[Evidence]:
+    registries = [repository.uri for repository in view["repositories"]]
+    for container in view["containers"]:
         if container.image.startswith(AWS_REGISTRY):
             yield accepted(
                 container.name,
@@ -129,63 +151,80 @@ def image_path(look: Look) -> Iterator[Seen]:
                 "The take-home runs AWS's public image; the endpoints serve private registries only, so it comes through NAT.",
             )
         else:
-            yield seen(container.name, container.image, any(container.image.startswith(uri) for uri in registries))
+            yield evidence(container.name, container.image, any(container.image.startswith(uri) for uri in registries))
 
 
 @claim("ECS-S3-CHECK", "medium", "The startup command checks the data bucket with aws s3 ls.")
-def s3_check(look: Look) -> Iterator[Seen]:
-    data = {bucket.name for bucket in data_buckets(look)}
-    for container in application(look):
+def s3_check(view: View) -> Iterator[Evidence]:
+    data = {bucket.name for bucket in data_buckets(view)}
+    for container in application(view):
         bucket = container.environment.get("BUCKET_NAME", "")
         calls = "aws s3 ls" in startup(container)
-        yield seen(container.name, f"{'aws s3 ls' if calls else 'no aws s3 ls'} on {bucket or 'no bucket'}", calls and bucket in data)
+        yield evidence(
+            container.name,
+            f"{'aws s3 ls' if calls else 'no aws s3 ls'} on {bucket or 'no bucket'}",
+            calls and bucket in data,
+        )
 
 
 @claim(
-    "ECS-PAGE", "low", "The container writes a page of what it found and serves it with Python's own HTTP server; no package is installed."
+    "ECS-PAGE",
+    "low",
+    "The container writes a page of what it found and serves it with Python's own HTTP server; no package is installed.",
 )
-def page(look: Look) -> Iterator[Seen]:
-    for container in application(look):
+def page(view: View) -> Iterator[Evidence]:
+    for container in application(view):
         script = startup(container)
         installs = [word for word in ("pip install", "yum install", "dnf install", "apt-get") if word in script]
         missing = [word for word in ("http.server", "index.html") if word not in script]
-        what = ", ".join([*(f"no {word}" for word in missing), *installs]) or "http.server and index.html, nothing installed"
-        yield seen(container.name, what, not missing and not installs)
+        what = (
+            ", ".join([*(f"no {word}" for word in missing), *installs])
+            or "http.server and index.html, nothing installed"
+        )
+        yield evidence(container.name, what, not missing and not installs)
 
 
-@claim("ECS-FEATURES", "low", "The page is told which protections are configured: the list comes from Terraform, not from the page.")
-def features(look: Look) -> Iterator[Seen]:
-    for container in application(look):
+@claim(
+    "ECS-FEATURES",
+    "low",
+    "The page is told which protections are configured: the list comes from Terraform, not from the page.",
+)
+def features(view: View) -> Iterator[Evidence]:
+    for container in application(view):
         lines = container.environment.get("SECURITY_FEATURES", "").splitlines()
         titles = [line.partition(":")[0] for line in lines if line.partition(":")[2].strip()]
-        yield seen(container.name, ", ".join(titles) or "none", len(titles) >= 5)
+        yield evidence(container.name, ", ".join(titles) or "none", len(titles) >= 5)
 
 
 @claim("ECS-PORT", "medium", "Container, service and target group agree on the port.")
-def port(look: Look) -> Iterator[Seen]:
-    groups = {group.name: group.port for group in look["target_groups"]}
-    for service in look["services"]:
-        own = [container.port for container in application(look) if container.task_definition == service.task_definition]
+def port(view: View) -> Iterator[Evidence]:
+    groups = {group.name: group.port for group in view["target_groups"]}
+    for service in view["services"]:
+        own = [
+            container.port for container in application(view) if container.task_definition == service.task_definition
+        ]
         ports = {*own, service.container_port, *(groups.get(name) for name in service.target_groups)}
-        yield seen(service.name, ", ".join(sorted(map(str, ports))), own and service.target_groups and len(ports) == 1)
+        yield evidence(
+            service.name, ", ".join(sorted(map(str, ports))), own and service.target_groups and len(ports) == 1
+        )
 
 
 @claim("ECS-HEALTH-CHECK", "medium", "A container health check verifies the access to S3.")
-def health_check(look: Look) -> Iterator[Seen]:
-    for container in application(look):
+def health_check(view: View) -> Iterator[Evidence]:
+    for container in application(view):
         check = container.health_check
         if "/health" in check and "s3" not in check:
             reason = "On purpose liveness only: were it tied to S3, an S3 outage would restart every task for nothing. The page shows the bucket's state."
             yield accepted(container.name, check, reason)
         else:
-            yield seen(container.name, check or "no health check", "s3 ls" in check)
+            yield evidence(container.name, check or "no health check", "s3 ls" in check)
 
 
 @claim("ECS-HEALTH-INTERVAL", "low", "Health and bucket are checked every 30 seconds.")
-def health_interval(look: Look) -> Iterator[Seen]:
-    for container in application(look):
+def health_interval(view: View) -> Iterator[Evidence]:
+    for container in application(view):
         again = container.environment.get("CHECK_INTERVAL", "")
-        yield seen(
+        yield evidence(
             container.name,
             f"health every {container.health_interval} s, bucket every {again or '?'} s",
             container.health_interval == 30 and again == "30",
@@ -196,44 +235,54 @@ def health_interval(look: Look) -> Iterator[Seen]:
 
 
 @claim("ECS-SEPARATE-ROLES", "high", "ECS starts a task with one role, the application runs with another.")
-def separate_roles(look: Look) -> Iterator[Seen]:
-    for task in look["task_definitions"]:
+def separate_roles(view: View) -> Iterator[Evidence]:
+    for task in view["task_definitions"]:
         what = f"execution {task.execution_role or 'none'}, task {task.task_role or 'none'}"
-        yield seen(task.name, what, task.execution_role and task.task_role and task.execution_role != task.task_role)
+        yield evidence(
+            task.name, what, task.execution_role and task.task_role and task.execution_role != task.task_role
+        )
 
 
 @claim("ECS-NON-ROOT", "high", "Containers do not run as root.")
-def non_root(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
+def non_root(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
         root = container.user.split(":")[0] in ("", "0", "root")
-        harmless = not container.port and container.definition.get("essential") is False and container.dropped_capabilities == ["ALL"]
+        harmless = (
+            not container.port
+            and container.definition.get("essential") is False
+            and container.dropped_capabilities == ["ALL"]
+        )
         if root and container.user and harmless:
             reason = "A Fargate volume belongs to root; one container opens it to the application and ends before that starts, without any capability."
             yield accepted(container.name, f"user {container.user}", reason)
         else:
-            yield seen(container.name, f"user {container.user or 'of the image'}", not root)
+            yield evidence(container.name, f"user {container.user or 'of the image'}", not root)
 
 
 @claim("ECS-READ-ONLY-ROOT", "medium", "Root file systems are read-only.")
-def read_only_root(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
-        yield seen(container.name, "read-only" if container.read_only_root else "writable", container.read_only_root)
+def read_only_root(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
+        yield evidence(
+            container.name, "read-only" if container.read_only_root else "writable", container.read_only_root
+        )
 
 
 @claim("ECS-NO-CAPABILITIES", "medium", "Containers have no Linux capabilities.")
-def no_capabilities(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
-        yield seen(
-            container.name, f"dropped: {', '.join(container.dropped_capabilities) or 'none'}", container.dropped_capabilities == ["ALL"]
+def no_capabilities(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
+        yield evidence(
+            container.name,
+            f"dropped: {', '.join(container.dropped_capabilities) or 'none'}",
+            container.dropped_capabilities == ["ALL"],
         )
 
 
 @claim("ECS-NOT-PRIVILEGED", "high", "No container is privileged, and none shares the host's network.")
-def not_privileged(look: Look) -> Iterator[Seen]:
-    modes = {task.name: task.network_mode for task in look["task_definitions"]}
-    for container in look["containers"]:
+def not_privileged(view: View) -> Iterator[Evidence]:
+    modes = {task.name: task.network_mode for task in view["task_definitions"]}
+    for container in view["containers"]:
         mode = modes.get(container.task_definition, "")
-        yield seen(
+        yield evidence(
             container.name,
             f"{'privileged' if container.privileged else 'not privileged'}, network {mode}",
             container.privileged is False and mode == "awsvpc",
@@ -241,14 +290,18 @@ def not_privileged(look: Look) -> Iterator[Seen]:
 
 
 @claim("ECS-NO-SECRETS", "high", "No secret stands in an environment variable.")
-def no_secrets(look: Look) -> Iterator[Seen]:
-    for container in look["containers"]:
+def no_secrets(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
         found = sorted(name for name in container.environment if SECRET_NAME.search(name))
-        yield seen(container.name, ", ".join(found) or f"{len(container.environment)} variables, none looks like a secret", not found)
+        yield evidence(
+            container.name,
+            ", ".join(found) or f"{len(container.environment)} variables, none looks like a secret",
+            not found,
+        )
 
 
 @claim("ECS-LOGS", "high", "Every container logs to CloudWatch, to a log group that is there.")
-def logs(look: Look) -> Iterator[Seen]:
-    groups = look.named("log_groups")
-    for container in look["containers"]:
-        yield seen(container.name, container.log_group or "no log", container.log_group in groups)
+def logs(view: View) -> Iterator[Evidence]:
+    groups = view.named("log_groups")
+    for container in view["containers"]:
+        yield evidence(container.name, container.log_group or "no log", container.log_group in groups)

@@ -13,11 +13,10 @@ from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
 
-from workbook.emulator.limits import LIMITS
 from workbook.errors import WorkbookError
 from workbook.inventory import LAYERS, Inventory, Scope
+from workbook.target import LIMITS_BY_ID
 
-LIMITS_BY_ID = {limit.id: limit for limit in LIMITS}
 GROUPS = (*LAYERS, "general")
 SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -33,41 +32,41 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Seen:
+class Evidence:
     """One line of evidence.
 
     Attributes
     ----------
     resource : the resource's name.
-    seen : what was seen of it.
+    observed : what was observed of it.
     ok : whether it is as claimed.
     reason : why a deviation is accepted, or why the claim does not apply to this resource; else empty.
     applies : False where the claim does not apply to this resource.
     """
 
     resource: str
-    seen: str
+    observed: str
     ok: bool
     reason: str = ""
     applies: bool = True
 
 
-def seen(resource: str, what: str, ok: Any) -> Seen:
+def evidence(resource: str, what: str, ok: Any) -> Evidence:
     """Evidence that is as claimed, or is not. What AWS did not tell (None) is not."""
-    return Seen(resource, what, bool(ok) if ok is not None else False)
+    return Evidence(resource, what, bool(ok) if ok is not None else False)
 
 
-def accepted(resource: str, what: str, reason: str) -> Seen:
+def accepted(resource: str, what: str, reason: str) -> Evidence:
     """A deviation with a reason."""
-    return Seen(resource, what, False, reason)
+    return Evidence(resource, what, False, reason)
 
 
-def not_applicable(resource: str, what: str, reason: str) -> Seen:
+def not_applicable(resource: str, what: str, reason: str) -> Evidence:
     """A resource that the claim does not speak about."""
-    return Seen(resource, what, True, reason, applies=False)
+    return Evidence(resource, what, True, reason, applies=False)
 
 
-class Look:
+class View:
     """The inventory as a claim sees it: rows with attributes, and a note of which tables were looked at."""
 
     def __init__(self, inventory: Inventory) -> None:
@@ -88,7 +87,7 @@ class Look:
         return {getattr(row, key): row for row in self[table]}
 
 
-Judge = Callable[[Look], Iterator[Seen]]
+Judge = Callable[[View], Iterator[Evidence]]
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,8 @@ class Claim:
     layer : vpc, ecr, iam, s3, ecs, or general.
     severity : critical, high, medium or low: what it would mean if it were false.
     says : the sentence.
-    look : yields the evidence.
-    limit : id in `emulator.limits.LIMITS` of what an emulator does not do; only where the claim is about an effect.
+    judge : yields the evidence.
+    limit : id in `target.LIMITS` of what an emulator does not do; only where the claim is about an effect.
     visible_on_aws : whether a real account shows the effect in the inventory, or only the check the limit names.
     """
 
@@ -110,7 +109,7 @@ class Claim:
     layer: str
     severity: str
     says: str
-    look: Judge
+    judge: Judge
     limit: str = ""
     visible_on_aws: bool = False
 
@@ -121,12 +120,19 @@ CLAIMS: dict[str, Claim] = {}
 def claims_of(layer: str) -> Callable[..., Callable[[Judge], Judge]]:
     """The decorator for the claims of a layer: `@claim(id, severity, says, limit="", visible_on_aws=False)`."""
 
-    def claim(id: str, severity: str, says: str, limit: str = "", visible_on_aws: bool = False) -> Callable[[Judge], Judge]:
-        def register(look: Judge) -> Judge:
-            if id in CLAIMS or severity not in SEVERITIES or layer not in GROUPS or (limit and limit not in LIMITS_BY_ID):
+    def claim(
+        id: str, severity: str, says: str, limit: str = "", visible_on_aws: bool = False
+    ) -> Callable[[Judge], Judge]:
+        def register(judge: Judge) -> Judge:
+            if (
+                id in CLAIMS
+                or severity not in SEVERITIES
+                or layer not in GROUPS
+                or (limit and limit not in LIMITS_BY_ID)
+            ):
                 raise ValueError(f"{id}: defined twice, or with an unknown severity, layer or limit")
-            CLAIMS[id] = Claim(id, layer, severity, says, look, limit, visible_on_aws)
-            return look
+            CLAIMS[id] = Claim(id, layer, severity, says, judge, limit, visible_on_aws)
+            return judge
 
         return register
 
@@ -140,42 +146,43 @@ class Result:
     claim: Claim
     verdict: Verdict
     reason: str
-    evidence: tuple[Seen, ...]
+    evidence: tuple[Evidence, ...]
     tables: tuple[str, ...] = ()
 
     @property
-    def against(self) -> list[Seen]:
+    def against(self) -> list[Evidence]:
         """The evidence that speaks against the claim and has no reason."""
         return [line for line in self.evidence if not line.ok and not line.reason]
 
 
-def judge_one(claim: Claim, look: Look, problems: Iterable[dict[str, Any]], target: str) -> Result:
+def judge_one(claim: Claim, view: View, problems: Iterable[dict[str, Any]], target: str) -> Result:
     """One claim on one inventory. `target` is the kind of target that was read: embedded, endpoint or aws."""
-    look.looked_at = set()
+    view.looked_at = set()
     failed: Exception | None = None
+    evidence: tuple[Evidence, ...] = ()
     try:
-        evidence = tuple(claim.look(look))
+        evidence = tuple(claim.judge(view))
     except WorkbookError as error:  # The layer of a table it looks at was not read.
-        evidence = (Seen("inventory", str(error), False),)
+        evidence = (Evidence("inventory", str(error), False),)
     except (AttributeError, TypeError, ValueError) as error:  # A cell that AWS did not tell is None.
-        evidence, failed = (), error
+        failed = error
     unread = tuple(
-        Seen(problem["table"], f"could not be read: {problem['call']}: {problem['error']}", False)
+        Evidence(problem["table"], f"could not be read: {problem['call']}: {problem['error']}", False)
         for problem in problems
-        if problem["table"] in look.looked_at
+        if problem["table"] in view.looked_at
     )
     if failed is not None and not unread:
         raise failed
     verdict, reason = _verdict(claim, evidence + unread, target)
-    return Result(claim, verdict, reason, evidence + unread, tuple(sorted(look.looked_at)))
+    return Result(claim, verdict, reason, evidence + unread, tuple(sorted(view.looked_at)))
 
 
-def _verdict(claim: Claim, evidence: tuple[Seen, ...], target: str) -> tuple[Verdict, str]:
+def _verdict(claim: Claim, evidence: tuple[Evidence, ...], target: str) -> tuple[Verdict, str]:
     if not evidence:
         return Verdict.FAIL, "Nothing to look at."
     against = [line for line in evidence if not line.ok and not line.reason]
     if against:
-        return Verdict.FAIL, "; ".join(f"{line.resource}: {line.seen}" for line in against)
+        return Verdict.FAIL, "; ".join(f"{line.resource}: {line.observed}" for line in against)
     if not any(line.applies for line in evidence):
         return Verdict.NOT_APPLICABLE, _reasons(evidence)
     if claim.limit and not (target == "aws" and claim.visible_on_aws):
@@ -186,5 +193,5 @@ def _verdict(claim: Claim, evidence: tuple[Seen, ...], target: str) -> tuple[Ver
     return (Verdict.EXCEPTION, _reasons(deviations)) if deviations else (Verdict.PASS, "")
 
 
-def _reasons(lines: Iterable[Seen]) -> str:
+def _reasons(lines: Iterable[Evidence]) -> str:
     return " ".join(dict.fromkeys(line.reason for line in lines))

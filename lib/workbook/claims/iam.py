@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbook.claims.buckets import data_buckets
-from workbook.claims.engine import Look, Seen, accepted, claims_of, seen
-from workbook.claims.policies import ONLY_ON_STAR, allowed, covers_action, denied, wildcard_actions
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, covers_action, denied, wildcard_actions
 
 claim = claims_of("iam")
 
@@ -20,7 +20,12 @@ ESCALATION = (
     "organizations:LeaveOrganization",
     "account:CloseAccount",
 )
-AUDIT = ("cloudtrail:StopLogging", "config:StopConfigurationRecorder", "guardduty:DeleteDetector", "logs:DeleteLogGroup")
+AUDIT = (
+    "cloudtrail:StopLogging",
+    "config:StopConfigurationRecorder",
+    "guardduty:DeleteDetector",
+    "logs:DeleteLogGroup",
+)
 DATA = (
     "s3:DeleteBucket",
     "s3:DeleteBucketPolicy",
@@ -43,9 +48,9 @@ READ_SOURCE = frozenset({
 })  # fmt: skip
 
 
-def granted(look: Look, role: str) -> list[Any]:
+def granted(view: View, role: str) -> list[Any]:
     """The Allow statements of a role's own policies."""
-    return [s for s in allowed(look["iam_statements"]) if role in s.roles and s.kind in ("attached", "inline")]
+    return [s for s in allowed(view["iam_statements"]) if role in s.roles and s.kind in ("attached", "inline")]
 
 
 def stays_within(resource: str, arn: str) -> bool:
@@ -53,73 +58,89 @@ def stays_within(resource: str, arn: str) -> bool:
     return resource == arn or resource.startswith(f"{arn}/")
 
 
-def service_role(look: Look, service: str) -> Iterator[Seen]:
+def service_role(view: View, service: str) -> Iterator[Evidence]:
     """A role of its own for a service: some role trusts it, and trusts nobody else."""
-    roles = [role for role in look["roles"] if any(trusted.endswith(service) for trusted in role.trusted)]
-    if look["roles"] and not roles:
-        yield seen(service, "no role trusts it", False)
+    roles = [role for role in view["roles"] if any(trusted.endswith(service) for trusted in role.trusted)]
+    if view["roles"] and not roles:
+        yield evidence(service, "no role trusts it", False)
     for role in roles:
-        yield seen(role.name, f"trusted: {', '.join(role.trusted)}", role.trusted == [f"Service: {service}"])
+        yield evidence(role.name, f"trusted: {', '.join(role.trusted)}", role.trusted == [f"Service: {service}"])
 
 
 # ── a role for each service ──
 
 
 @claim("IAM-ROLE-EC2", "medium", "EC2 instances have a role of their own, in an instance profile: no keys on disk.")
-def role_ec2(look: Look) -> Iterator[Seen]:
-    yield from service_role(look, "ec2.amazonaws.com")
-    for profile in look["instance_profiles"]:
-        trusted = [trust for role in look["roles"] if role.name in profile.roles for trust in role.trusted]
-        yield seen(profile.name, f"carries {', '.join(profile.roles) or 'no role'}", trusted == ["Service: ec2.amazonaws.com"])
+def role_ec2(view: View) -> Iterator[Evidence]:
+    yield from service_role(view, "ec2.amazonaws.com")
+    for profile in view["instance_profiles"]:
+        trusted = [trust for role in view["roles"] if role.name in profile.roles for trust in role.trusted]
+        yield evidence(
+            profile.name, f"carries {', '.join(profile.roles) or 'no role'}", trusted == ["Service: ec2.amazonaws.com"]
+        )
 
 
 @claim("IAM-ROLE-LAMBDA", "medium", "Lambda functions have a role of their own.")
-def role_lambda(look: Look) -> Iterator[Seen]:
-    yield from service_role(look, "lambda.amazonaws.com")
+def role_lambda(view: View) -> Iterator[Evidence]:
+    yield from service_role(view, "lambda.amazonaws.com")
 
 
 @claim("IAM-ROLE-ECS", "medium", "ECS tasks have roles of their own.")
-def role_ecs(look: Look) -> Iterator[Seen]:
-    yield from service_role(look, "ecs-tasks.amazonaws.com")
+def role_ecs(view: View) -> Iterator[Evidence]:
+    yield from service_role(view, "ecs-tasks.amazonaws.com")
 
 
 @claim("IAM-ROLE-RDS", "medium", "RDS has a role of its own, for its monitoring.")
-def role_rds(look: Look) -> Iterator[Seen]:
-    yield from service_role(look, "monitoring.rds.amazonaws.com")
+def role_rds(view: View) -> Iterator[Evidence]:
+    yield from service_role(view, "monitoring.rds.amazonaws.com")
 
 
-@claim("IAM-TRUST", "critical", "Each role trusts one AWS service and nobody else: no user, no other account, not everyone.")
-def trust(look: Look) -> Iterator[Seen]:
-    for role in look["roles"]:
+@claim(
+    "IAM-TRUST",
+    "critical",
+    "Each role trusts one AWS service and nobody else: no user, no other account, not everyone.",
+)
+def trust(view: View) -> Iterator[Evidence]:
+    for role in view["roles"]:
         one_service = len(role.trusted) == 1 and role.trusted[0].startswith("Service: ")
-        yield seen(role.name, ", ".join(role.trusted) or "nobody", one_service)
+        yield evidence(role.name, ", ".join(role.trusted) or "nobody", one_service)
 
 
 @claim("IAM-CONFUSED-DEPUTY", "medium", "A service may use a role on behalf of this account only: no confused deputy.")
-def confused_deputy(look: Look) -> Iterator[Seen]:
-    for s in allowed(look["role_trust_statements"]):
+def confused_deputy(view: View) -> Iterator[Evidence]:
+    for s in allowed(view["role_trust_statements"]):
         account = [condition for condition in s.conditions if condition.startswith("aws:SourceAccount StringEquals ")]
         if not account and s.principals == ["Service: ec2.amazonaws.com"]:
             yield accepted(
-                s.role, "no condition", "EC2 sends neither account nor ARN when it takes on a role; iam:PassRole guards this one."
+                s.role,
+                "no condition",
+                "EC2 sends neither account nor ARN when it takes on a role; iam:PassRole guards this one.",
             )
         else:
-            yield seen(s.role, "; ".join(s.conditions) or "no condition", account and "*" not in account[0])
+            yield evidence(s.role, "; ".join(s.conditions) or "no condition", account and "*" not in account[0])
 
 
 # ── least privilege ──
 
 
-@claim("IAM-NO-WILDCARD-ACTIONS", "critical", "No policy grants an action by wildcard; least of all every action on everything.")
-def no_wildcard_actions(look: Look) -> Iterator[Seen]:
-    for s in allowed(look["iam_statements"]):
+@claim(
+    "IAM-NO-WILDCARD-ACTIONS",
+    "critical",
+    "No policy grants an action by wildcard; least of all every action on everything.",
+)
+def no_wildcard_actions(view: View) -> Iterator[Evidence]:
+    for s in allowed(view["iam_statements"]):
         found = wildcard_actions(s)
-        yield seen(s.policy, f"{s.sid}: {', '.join(found)}" if found else f"{s.sid}: {len(s.actions)} actions by name", not found)
+        yield evidence(
+            s.policy,
+            f"{s.sid}: {', '.join(found)}" if found else f"{s.sid}: {len(s.actions)} actions by name",
+            not found,
+        )
 
 
 @claim("IAM-NO-WILDCARD-RESOURCES", "high", "No policy grants anything on every resource.")
-def no_wildcard_resources(look: Look) -> Iterator[Seen]:
-    for s in allowed(look["iam_statements"]):
+def no_wildcard_resources(view: View) -> Iterator[Evidence]:
+    for s in allowed(view["iam_statements"]):
         if "*" in s.resources and s.actions and set(s.actions) <= ONLY_ON_STAR:
             yield accepted(
                 s.policy,
@@ -128,37 +149,49 @@ def no_wildcard_resources(look: Look) -> Iterator[Seen]:
             )
         else:
             everything = [resource for resource in s.resources if resource == "*" or resource.startswith("!")]
-            yield seen(s.policy, f"{s.sid}: {', '.join(everything or s.resources)}", not everything)
+            yield evidence(s.policy, f"{s.sid}: {', '.join(everything or s.resources)}", not everything)
 
 
-@claim("IAM-NARROW-ARNS", "medium", "Where a resource ends in a wildcard, it stays within a resource named after this environment.")
-def narrow_arns(look: Look) -> Iterator[Seen]:
-    for s in allowed(look["iam_statements"]):
+@claim(
+    "IAM-NARROW-ARNS",
+    "medium",
+    "Where a resource ends in a wildcard, it stays within a resource named after this environment.",
+)
+def narrow_arns(view: View) -> Iterator[Evidence]:
+    for s in allowed(view["iam_statements"]):
         for resource in s.resources:
             fixed, star, _ = resource.partition("*")
             if not star or resource == "*":
                 continue
-            if look.scope.prefix in fixed and not fixed.endswith((look.scope.prefix, f"{look.scope.prefix}-")):
-                yield seen(s.policy, f"{s.sid}: {resource}", True)
+            if view.scope.prefix in fixed and not fixed.endswith((view.scope.prefix, f"{view.scope.prefix}-")):
+                yield evidence(s.policy, f"{s.sid}: {resource}", True)
             elif set(s.actions) == {"logs:DescribeLogGroups"} and fixed.endswith(":log-group:"):
-                yield accepted(s.policy, f"{s.sid}: {resource}", "Listing log groups is authorised against all of them, never one.")
+                yield accepted(
+                    s.policy, f"{s.sid}: {resource}", "Listing log groups is authorised against all of them, never one."
+                )
             elif set(s.actions) == {"ssm:UpdateInstanceInformation"} and fixed.endswith(":instance/"):
-                yield accepted(s.policy, f"{s.sid}: {resource}", "An instance registers under an id that does not exist before it.")
+                yield accepted(
+                    s.policy, f"{s.sid}: {resource}", "An instance registers under an id that does not exist before it."
+                )
             elif ":log-group:RDS" in resource and (s.policy == RDS_MONITORING_POLICY or s.kind == "boundary"):
                 yield accepted(
-                    s.policy, f"{s.sid}: {resource}", "RDS has one log group in an account for its monitoring, and names it itself."
+                    s.policy,
+                    f"{s.sid}: {resource}",
+                    "RDS has one log group in an account for its monitoring, and names it itself.",
                 )
             else:
-                yield seen(s.policy, f"{s.sid}: {resource}", False)
+                yield evidence(s.policy, f"{s.sid}: {resource}", False)
 
 
-@claim("IAM-TASK-ROLE", "critical", "The application may list its bucket, read and write objects in it, and nothing more.")
-def task_role(look: Look) -> Iterator[Seen]:
-    data = [bucket.bucket_arn for bucket in data_buckets(look)]
-    for task in look["task_definitions"]:
-        for s in granted(look, task.task_role):
+@claim(
+    "IAM-TASK-ROLE", "critical", "The application may list its bucket, read and write objects in it, and nothing more."
+)
+def task_role(view: View) -> Iterator[Evidence]:
+    data = [bucket.bucket_arn for bucket in data_buckets(view)]
+    for task in view["task_definitions"]:
+        for s in granted(view, task.task_role):
             own = all(any(stays_within(resource, arn) for arn in data) for resource in s.resources)
-            yield seen(
+            yield evidence(
                 task.task_role,
                 f"{s.sid}: {', '.join(s.actions)}",
                 own and set(s.actions) <= {"s3:GetObject", "s3:ListBucket", "s3:PutObject"},
@@ -166,10 +199,10 @@ def task_role(look: Look) -> Iterator[Seen]:
 
 
 @claim("IAM-EXECUTION-ROLE", "high", "ECS's own role pulls the image and writes the logs, and cannot read the data.")
-def execution_role(look: Look) -> Iterator[Seen]:
-    for task in look["task_definitions"]:
-        for s in granted(look, task.execution_role):
-            yield seen(task.execution_role, f"{s.sid}: {', '.join(s.actions)}", set(s.actions) <= PULL_AND_LOG)
+def execution_role(view: View) -> Iterator[Evidence]:
+    for task in view["task_definitions"]:
+        for s in granted(view, task.execution_role):
+            yield evidence(task.execution_role, f"{s.sid}: {', '.join(s.actions)}", set(s.actions) <= PULL_AND_LOG)
 
 
 @claim(
@@ -177,38 +210,46 @@ def execution_role(look: Look) -> Iterator[Seen]:
     "high",
     "The replication role reads versions of the source and writes replicas; it cannot delete, and it reads no replica.",
 )
-def replication_role(look: Look) -> Iterator[Seen]:
-    arns = {bucket.name: bucket.bucket_arn for bucket in look["buckets"]}
-    for rule in look["bucket_replication_rules"]:
-        for s in granted(look, rule.role):
-            reads = set(s.actions) <= READ_SOURCE and all(stays_within(r, arns.get(rule.bucket, "-")) for r in s.resources)
+def replication_role(view: View) -> Iterator[Evidence]:
+    arns = {bucket.name: bucket.bucket_arn for bucket in view["buckets"]}
+    for rule in view["bucket_replication_rules"]:
+        for s in granted(view, rule.role):
+            reads = set(s.actions) <= READ_SOURCE and all(
+                stays_within(r, arns.get(rule.bucket, "-")) for r in s.resources
+            )
             writes = set(s.actions) <= {"s3:ReplicateObject", "s3:ReplicateTags"} and all(
                 stays_within(r, arns.get(rule.destination, "-")) for r in s.resources
             )
-            yield seen(rule.role, f"{s.sid}: {', '.join(s.actions)}", reads or writes)
+            yield evidence(rule.role, f"{s.sid}: {', '.join(s.actions)}", reads or writes)
 
 
 @claim("IAM-NO-ESCALATION", "critical", "No role can change identities, pass a role on or take on another.")
-def no_escalation(look: Look) -> Iterator[Seen]:
-    for role in look["roles"]:
-        actions = {action for s in granted(look, role.name) for action in s.actions}
-        found = sorted(a for a in actions if a.lower().startswith(("iam:", "!")) or any(covers_action(a, bad) for bad in ESCALATION))
-        yield seen(role.name, ", ".join(found) or "nothing of IAM", not found)
+def no_escalation(view: View) -> Iterator[Evidence]:
+    for role in view["roles"]:
+        actions = {action for s in granted(view, role.name) for action in s.actions}
+        found = sorted(
+            a
+            for a in actions
+            if a.lower().startswith(("iam:", "!")) or any(covers_action(a, bad) for bad in ESCALATION)
+        )
+        yield evidence(role.name, ", ".join(found) or "nothing of IAM", not found)
 
 
 @claim(
-    "IAM-ATTACHMENTS", "low", "Permissions come from managed policies that can be reviewed in one place: none inline, and none left over."
+    "IAM-ATTACHMENTS",
+    "low",
+    "Permissions come from managed policies that can be reviewed in one place: none inline, and none left over.",
 )
-def attachments(look: Look) -> Iterator[Seen]:
-    for role in look["roles"]:
-        yield seen(
+def attachments(view: View) -> Iterator[Evidence]:
+    for role in view["roles"]:
+        yield evidence(
             role.name,
             f"{len(role.attached_policies)} attached, {len(role.inline_policies)} inline",
             role.attached_policies and not role.inline_policies,
         )
-    for policy in look["policies"]:
+    for policy in view["policies"]:
         if policy.managed_by == "customer":
-            yield seen(
+            yield evidence(
                 policy.name,
                 f"on {len(policy.attached_to)} roles, boundary of {len(policy.boundary_of)}",
                 policy.attached_to or policy.boundary_of,
@@ -216,8 +257,8 @@ def attachments(look: Look) -> Iterator[Seen]:
 
 
 @claim("IAM-AWS-MANAGED", "medium", "The policies are written for this system; AWS's broad ones are not used.")
-def aws_managed(look: Look) -> Iterator[Seen]:
-    for policy in look["policies"]:
+def aws_managed(view: View) -> Iterator[Evidence]:
+    for policy in view["policies"]:
         if policy.name == RDS_MONITORING_POLICY and policy.managed_by == "aws":
             yield accepted(
                 policy.name,
@@ -225,26 +266,34 @@ def aws_managed(look: Look) -> Iterator[Seen]:
                 "AWS decides what the agent of RDS monitoring writes; the boundary narrows it to one log group.",
             )
         else:
-            yield seen(policy.name, f"managed by {'us' if policy.managed_by == 'customer' else 'AWS'}", policy.managed_by == "customer")
+            yield evidence(
+                policy.name,
+                f"managed by {'us' if policy.managed_by == 'customer' else 'AWS'}",
+                policy.managed_by == "customer",
+            )
 
 
 # ── the boundary ──
 
 
 @claim("IAM-BOUNDARY", "high", "Every role is under the permission boundary.")
-def boundary(look: Look) -> Iterator[Seen]:
-    for role in look["roles"]:
-        yield seen(role.name, role.boundary or "no boundary", role.boundary and look.scope.owns(role.boundary))
+def boundary(view: View) -> Iterator[Evidence]:
+    for role in view["roles"]:
+        yield evidence(role.name, role.boundary or "no boundary", role.boundary and view.scope.owns(role.boundary))
 
 
-def boundary_denies(look: Look, actions: tuple[str, ...]) -> Iterator[Seen]:
+def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
     """For each boundary and action: whether a Deny without conditions covers it."""
-    for policy in look["policies"]:
+    for policy in view["policies"]:
         if policy.boundary_of:
-            denials = [s for s in denied(look["iam_statements"]) if s.policy == policy.name and s.resources == ["*"] and not s.conditions]
+            denials = [
+                s
+                for s in denied(view["iam_statements"])
+                if s.policy == policy.name and s.resources == ["*"] and not s.conditions
+            ]
             for action in actions:
                 by = [s.sid for s in denials if any(covers_action(pattern, action) for pattern in s.actions)]
-                yield seen(policy.name, f"{action}: {'denied by ' + by[0] if by else 'not denied'}", by)
+                yield evidence(policy.name, f"{action}: {'denied by ' + by[0] if by else 'not denied'}", by)
 
 
 @claim(
@@ -252,31 +301,41 @@ def boundary_denies(look: Look, actions: tuple[str, ...]) -> Iterator[Seen]:
     "critical",
     "Whatever policy a role is given, the boundary denies it to touch identities, to pass a role on, to leave.",
 )
-def boundary_escalation(look: Look) -> Iterator[Seen]:
-    yield from boundary_denies(look, ESCALATION)
+def boundary_escalation(view: View) -> Iterator[Evidence]:
+    yield from boundary_denies(view, ESCALATION)
 
 
-@claim("IAM-BOUNDARY-AUDIT", "high", "No role of the system can switch off a trail, a recorder or a detector, or delete logs.")
-def boundary_audit(look: Look) -> Iterator[Seen]:
-    yield from boundary_denies(look, AUDIT)
+@claim(
+    "IAM-BOUNDARY-AUDIT",
+    "high",
+    "No role of the system can switch off a trail, a recorder or a detector, or delete logs.",
+)
+def boundary_audit(view: View) -> Iterator[Evidence]:
+    yield from boundary_denies(view, AUDIT)
 
 
 @claim("IAM-BOUNDARY-DATA", "high", "No role of the system can delete data for good, or loosen what protects it.")
-def boundary_data(look: Look) -> Iterator[Seen]:
-    yield from boundary_denies(look, DATA)
+def boundary_data(view: View) -> Iterator[Evidence]:
+    yield from boundary_denies(view, DATA)
 
 
 @claim("IAM-BOUNDARY-REGIONS", "medium", "No role of the system works outside the two regions.")
-def boundary_regions(look: Look) -> Iterator[Seen]:
-    wanted = f"aws:RequestedRegion StringNotEquals {', '.join(sorted((look.scope.region, look.scope.replica_region)))}"
-    for policy in look["policies"]:
+def boundary_regions(view: View) -> Iterator[Evidence]:
+    wanted = f"aws:RequestedRegion StringNotEquals {', '.join(sorted((view.scope.region, view.scope.replica_region)))}"
+    for policy in view["policies"]:
         if policy.boundary_of:
-            by = [s for s in denied(look["iam_statements"]) if s.policy == policy.name and s.actions == ["*"] and s.conditions == [wanted]]
-            yield seen(policy.name, f"{by[0].sid}: {wanted}" if by else "any region", by)
+            by = [
+                s
+                for s in denied(view["iam_statements"])
+                if s.policy == policy.name and s.actions == ["*"] and s.conditions == [wanted]
+            ]
+            yield evidence(policy.name, f"{by[0].sid}: {wanted}" if by else "any region", by)
 
 
 @claim("IAM-ENFORCED", "high", "What policies and boundary do not allow is refused.", limit="iam-enforcement")
-def enforced(look: Look) -> Iterator[Seen]:
-    for role in look["roles"]:
+def enforced(view: View) -> Iterator[Evidence]:
+    for role in view["roles"]:
         policies = [*role.attached_policies, *role.inline_policies]
-        yield seen(role.name, f"{len(policies)} policies under {role.boundary or 'no boundary'}", policies and role.boundary)
+        yield evidence(
+            role.name, f"{len(policies)} policies under {role.boundary or 'no boundary'}", policies and role.boundary
+        )

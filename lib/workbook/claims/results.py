@@ -13,12 +13,13 @@ import pandas as pd
 
 from workbook import display
 from workbook.claims.bullets import sources_of
-from workbook.claims.engine import CLAIMS, GROUPS, LIMITS_BY_ID, Look, Result, Verdict, judge_one
-from workbook.claims.page import page
+from workbook.claims.engine import CLAIMS, GROUPS, Result, Verdict, View, judge_one
 from workbook.compliance.frameworks import references_of
-from workbook.display import Shown
+from workbook.display import Rendered
+from workbook.display.document import page
 from workbook.errors import WorkbookError
 from workbook.inventory import LAYERS, TABLES, Inventory
+from workbook.target import LIMITS_BY_ID
 
 MARKS = {
     Verdict.PASS: "good",
@@ -45,14 +46,16 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
     """
     if target not in ("embedded", "endpoint", "aws"):
         raise WorkbookError(f"There is no kind of target named {target!r}.", "Kinds: embedded, endpoint, aws.")
-    read = [layer for layer in LAYERS if all(name in inventory for name, table in TABLES.items() if table.layer == layer)]
+    read = [
+        layer for layer in LAYERS if all(name in inventory for name, table in TABLES.items() if table.layer == layer)
+    ]
     chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(LAYERS) else [])]
     for layer in chosen:
         if layer not in GROUPS:
             raise WorkbookError(f"There are no claims of a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
-    look = Look(inventory)
+    view = View(inventory)
     problems = [{str(key): value for key, value in row.items()} for row in inventory.problems.to_dict("records")]
-    results = [judge_one(claim, look, problems, target) for claim in CLAIMS.values() if claim.layer in chosen]
+    results = [judge_one(claim, view, problems, target) for claim in CLAIMS.values() if claim.layer in chosen]
     return Results(results, inventory, target)
 
 
@@ -79,7 +82,8 @@ class Results:
             if result.claim.id == claim:
                 return result
         raise WorkbookError(
-            f"The claim {claim} was not judged.", "Its layer was left out." if claim in CLAIMS else "There is none of that name."
+            f"The claim {claim} was not judged.",
+            "Its layer was left out." if claim in CLAIMS else "There is none of that name.",
         )
 
     @property
@@ -98,9 +102,7 @@ class Results:
         """One line: how many claims came to which verdict."""
         counted = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if count)
         waiting = f"; {len(self.waiting)} wait for layers that are not deployed yet" if self.waiting else ""
-        return (
-            f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
-        )
+        return f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
 
     def only(self, verdict: str) -> Results:
         """The results of one verdict, such as FAIL."""
@@ -118,28 +120,39 @@ class Results:
         return other
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return self.shown()._repr_mimebundle_()
+        return self.rendered()._repr_mimebundle_()
 
     def table(self) -> pd.DataFrame:
         """verdict, claim, layer, severity, says, seen: one row a claim. `seen` is the reason, or what was looked at."""
-        rows = [(r.verdict.value, r.claim.id, r.claim.layer, r.claim.severity, r.claim.says, _seen(r)) for r in self.results]
+        rows = [
+            (r.verdict.value, r.claim.id, r.claim.layer, r.claim.severity, r.claim.says, _seen(r)) for r in self.results
+        ]
         return pd.DataFrame(rows, columns=["verdict", "claim", "layer", "severity", "says", "seen"])
 
     def evidence(self) -> pd.DataFrame:
         """claim, resource, seen, ok (bool), reason: one row for each resource that a claim looked at."""
-        rows = [(r.claim.id, line.resource, line.seen, line.ok, line.reason) for r in self.results for line in r.evidence]
+        rows = [
+            (r.claim.id, line.resource, line.observed, line.ok, line.reason)
+            for r in self.results
+            for line in r.evidence
+        ]
         return pd.DataFrame(rows, columns=EVIDENCE_COLUMNS)
 
-    def shown(self) -> Shown:
+    def rendered(self) -> Rendered:
         """A line that sums up, the claims as a table, and all evidence behind a fold. The text twin gives whole sentences, and evidence
         where a claim is not plainly true."""
         marks = {"verdict": {verdict.value: mark for verdict, mark in MARKS.items()}}
         prefix = self.scope.prefix
         claims = display.table(self.table(), "Claims", ["verdict", "claim", "says", "seen"], marks, prefix)
         lines = self.evidence()
-        lines["ok"] = ["yes" if ok else "accepted" if reason else "NO" for ok, reason in zip(lines["ok"], lines["reason"], strict=True)]
+        lines["ok"] = [
+            "yes" if ok else "accepted" if reason else "NO"
+            for ok, reason in zip(lines["ok"], lines["reason"], strict=True)
+        ]
         columns = [column for column in EVIDENCE_COLUMNS if column != "reason"]
-        evidence = display.table(lines, "Evidence", columns, {"ok": {"yes": "good", "accepted": "warn", "NO": "bad"}}, prefix)
+        evidence = display.table(
+            lines, "Evidence", columns, {"ok": {"yes": "good", "accepted": "warn", "NO": "bad"}}, prefix
+        )
         note = display.note(self.summary, "bad" if self.failed else "good")
         parts = display.stack(note, claims, display.fold("Evidence, resource by resource", evidence))
         parts.text = "\n".join([self.summary, "", *(line for result in self.results for line in _told(result))])
@@ -158,7 +171,9 @@ class Results:
                 "verdict": r.verdict.value,
                 "reason": r.reason,
                 "limit": r.claim.limit,
-                "evidence": [{"resource": e.resource, "seen": e.seen, "ok": e.ok, "reason": e.reason} for e in r.evidence],
+                "evidence": [
+                    {"resource": e.resource, "seen": e.observed, "ok": e.ok, "reason": e.reason} for e in r.evidence
+                ],
             }
             for r in self.results
         ]
@@ -176,19 +191,30 @@ class Results:
         totals = {"tests": str(len(self)), "failures": str(len(self.failed)), "errors": "0", "skipped": str(skipped)}
         suite = ElementTree.Element("testsuite", {"name": f"claims {self.scope.prefix}", **totals})
         for r in self.results:
-            case = ElementTree.SubElement(suite, "testcase", classname=f"claims.{r.claim.layer}", name=f"{r.claim.id}: {r.claim.says}")
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"claims.{r.claim.layer}", name=f"{r.claim.id}: {r.claim.says}"
+            )
             if r.verdict is Verdict.FAIL:
                 ElementTree.SubElement(case, "failure", message=_printable(r.reason), type=r.claim.severity)
             elif r.verdict in (Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE):
                 ElementTree.SubElement(case, "skipped", message=_printable(f"{r.verdict}: {r.reason}"))
-            lines = [f"{e.resource}: {e.seen}" for e in r.evidence]
-            ElementTree.SubElement(case, "system-out").text = _printable("\n".join([*([r.reason] if r.reason else []), *lines]))
+            lines = [f"{e.resource}: {e.observed}" for e in r.evidence]
+            ElementTree.SubElement(case, "system-out").text = _printable(
+                "\n".join([*([r.reason] if r.reason else []), *lines])
+            )
         ElementTree.indent(suite)
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
     def to_html(self) -> str:
         """A page of its own, without scripts or references: summary, claims, and for each claim its source, controls and evidence."""
-        parts = [display.table(self.table(), "Claims", marks={"verdict": {v.value: m for v, m in MARKS.items()}}, prefix=self.scope.prefix)]
+        parts = [
+            display.table(
+                self.table(),
+                "Claims",
+                marks={"verdict": {v.value: m for v, m in MARKS.items()}},
+                prefix=self.scope.prefix,
+            )
+        ]
         for r in self.results:
             about = [
                 ("Says", r.claim.says),
@@ -198,10 +224,13 @@ class Results:
             ]
             if r.claim.limit:
                 about.append(("Limit", LIMITS_BY_ID[r.claim.limit].what))
-            lines = pd.DataFrame([(e.resource, e.seen, e.ok, e.reason) for e in r.evidence], columns=EVIDENCE_COLUMNS[1:])
+            lines = pd.DataFrame(
+                [(e.resource, e.observed, e.ok, e.reason) for e in r.evidence], columns=EVIDENCE_COLUMNS[1:]
+            )
             parts.append(
                 display.fold(
-                    f"{r.claim.id}: {r.verdict.value}", display.stack(display.pairs(r.claim.id, about), display.table(lines, "Evidence"))
+                    f"{r.claim.id}: {r.verdict.value}",
+                    display.stack(display.pairs(r.claim.id, about), display.table(lines, "Evidence")),
                 )
             )
         return page(
@@ -215,17 +244,19 @@ def _seen(result: Result) -> str:
     if result.reason:
         return result.reason
     lines = result.evidence
-    return f"{lines[0].resource}: {lines[0].seen}" if len(lines) == 1 else f"{len(lines)} looked at, all so"
+    return f"{lines[0].resource}: {lines[0].observed}" if len(lines) == 1 else f"{len(lines)} looked at, all so"
 
 
 def _told(result: Result, width: int = 120) -> Iterator[str]:
     """A claim as lines of text: verdict, id and sentence; below them what speaks against it, and the reason."""
     yield f"{result.verdict.value:<18}{result.claim.id:<26}{result.claim.says}"
-    below = [f"{e.resource}: {e.seen}" for e in result.evidence if not e.ok]
+    below = [f"{e.resource}: {e.observed}" for e in result.evidence if not e.ok]
     if result.verdict is not Verdict.FAIL and result.reason:
         below.append(result.reason)
     for text in dict.fromkeys(below):
-        yield from textwrap.wrap(text, width, initial_indent=" " * 18, subsequent_indent=" " * 20, break_on_hyphens=False)
+        yield from textwrap.wrap(
+            text, width, initial_indent=" " * 18, subsequent_indent=" " * 20, break_on_hyphens=False
+        )
 
 
 def _printable(text: str) -> str:

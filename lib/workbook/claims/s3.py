@@ -6,23 +6,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbook.claims.buckets import LOG_WRITERS, data_buckets, log_buckets, replicas
-from workbook.claims.engine import Look, Seen, accepted, claims_of, seen
-from workbook.claims.policies import allowed, denied, everyone
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.policy_statements import allowed, denied, everyone
 
 claim = claims_of("s3")
 
 
-def denials(look: Look, bucket: Any) -> list[Any]:
+def denials(view: View, bucket: Any) -> list[Any]:
     """The Deny statements that hold for everyone, every action, the bucket and all its objects."""
     whole = {bucket.bucket_arn, f"{bucket.bucket_arn}/*"}
-    statements = [s for s in denied(look["bucket_policy_statements"]) if s.bucket == bucket.name]
+    statements = [s for s in denied(view["bucket_policy_statements"]) if s.bucket == bucket.name]
     return [s for s in statements if s.principals == ["*"] and s.actions == ["s3:*"] and whole <= set(s.resources)]
 
 
 def exempt(statement: Any) -> list[str]:
     """ARNs that a denial leaves out by aws:PrincipalArn."""
     start = "aws:PrincipalArn ArnNotEquals "
-    return [arn for condition in statement.conditions if condition.startswith(start) for arn in condition.removeprefix(start).split(", ")]
+    return [
+        arn
+        for condition in statement.conditions
+        if condition.startswith(start)
+        for arn in condition.removeprefix(start).split(", ")
+    ]
 
 
 def conditions_but_exempt(statement: Any) -> list[str]:
@@ -31,64 +36,70 @@ def conditions_but_exempt(statement: Any) -> list[str]:
 
 
 @claim("S3-ENCRYPTION", "high", "Every bucket encrypts what it stores.")
-def encryption(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        yield seen(bucket.name, bucket.encryption or "not stated", bucket.encryption in ("AES256", "aws:kms", "aws:kms:dsse"))
+def encryption(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        yield evidence(
+            bucket.name, bucket.encryption or "not stated", bucket.encryption in ("AES256", "aws:kms", "aws:kms:dsse")
+        )
 
 
 @claim("S3-VERSIONING", "high", "Every bucket keeps versions: an overwritten or deleted object can be brought back.")
-def versioning(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        yield seen(bucket.name, f"versioning {bucket.versioning or 'off'}", bucket.versioning == "Enabled")
+def versioning(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        yield evidence(bucket.name, f"versioning {bucket.versioning or 'off'}", bucket.versioning == "Enabled")
 
 
 @claim("S3-VERSIONS-KEPT", "medium", "Old versions of data stay for at least 30 days, and not for ever.")
-def versions_kept(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        if bucket.name not in log_buckets(look):
+def versions_kept(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        if bucket.name not in log_buckets(view):
             days = [
-                r.noncurrent_expiration_days for r in look["bucket_lifecycle_rules"] if r.bucket == bucket.name and r.status == "Enabled"
+                r.noncurrent_expiration_days
+                for r in view["bucket_lifecycle_rules"]
+                if r.bucket == bucket.name and r.status == "Enabled"
             ]
             kept = [day for day in days if day]
-            yield seen(bucket.name, f"{min(kept)} days" if kept else "for ever", kept and min(kept) >= 30)
+            yield evidence(bucket.name, f"{min(kept)} days" if kept else "for ever", kept and min(kept) >= 30)
 
 
 @claim("S3-PUBLIC-BLOCK", "critical", "All four public access blocks are on, on every bucket.")
-def public_block(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
+def public_block(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
         settings = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
         off = [setting for setting in settings if not getattr(bucket, setting)]
-        yield seen(bucket.name, f"off: {', '.join(off)}" if off else "all four on", not off)
+        yield evidence(bucket.name, f"off: {', '.join(off)}" if off else "all four on", not off)
 
 
 @claim("S3-ACLS-OFF", "medium", "ACLs are off: policies alone decide, and the account owns what is written.")
-def acls_off(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        yield seen(bucket.name, bucket.ownership or "not stated", bucket.ownership == "BucketOwnerEnforced")
+def acls_off(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        yield evidence(bucket.name, bucket.ownership or "not stated", bucket.ownership == "BucketOwnerEnforced")
 
 
 @claim("S3-TLS", "high", "Every bucket refuses requests that do not come over HTTPS, whoever makes them.")
-def tls(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        by = [s.sid for s in denials(look, bucket) if s.conditions == ["aws:SecureTransport Bool false"]]
-        yield seen(bucket.name, f"denied by {by[0]}" if by else "HTTP is not denied", by)
+def tls(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        by = [s.sid for s in denials(view, bucket) if s.conditions == ["aws:SecureTransport Bool false"]]
+        yield evidence(bucket.name, f"denied by {by[0]}" if by else "HTTP is not denied", by)
 
 
 @claim("S3-VPC-ONLY", "critical", "The data is read and written from inside the VPC only.")
-def vpc_only(look: Look) -> Iterator[Seen]:
-    endpoints = {endpoint.endpoint_id: endpoint.name for endpoint in look["endpoints"] if endpoint.service == "s3"}
+def vpc_only(view: View) -> Iterator[Evidence]:
+    endpoints = {endpoint.endpoint_id: endpoint.name for endpoint in view["endpoints"] if endpoint.service == "s3"}
     inside = [f"aws:SourceVpce StringNotEquals {id}" for id in endpoints]
-    for bucket in data_buckets(look):
-        by = [s for s in denials(look, bucket) if any(conditions_but_exempt(s) == [condition] for condition in inside)]
+    for bucket in data_buckets(view):
+        by = [s for s in denials(view, bucket) if any(conditions_but_exempt(s) == [condition] for condition in inside)]
         names = [arn.rsplit("/", 1)[-1] for s in by for arn in exempt(s)]
         what = (
-            f"denied outside {', '.join(endpoints.values())} but for {', '.join(names) or 'nobody'}" if by else "not bound to the endpoint"
+            f"denied outside {', '.join(endpoints.values())} but for {', '.join(names) or 'nobody'}"
+            if by
+            else "not bound to the endpoint"
         )
         if by and names and not any("*" in arn for s in by for arn in exempt(s)):
             reason = "Named exceptions reach the data from outside: the deployer, without whom Terraform could not manage its own bucket, and the replication role."
             yield accepted(bucket.name, what, reason)
         else:
-            yield seen(bucket.name, what, by and not names)
+            yield evidence(bucket.name, what, by and not names)
 
 
 @claim(
@@ -96,15 +107,17 @@ def vpc_only(look: Look) -> Iterator[Seen]:
     "high",
     "Whoever a denial leaves out is named in full and belongs to this account; of the roles it is the replication role alone.",
 )
-def operators(look: Look) -> Iterator[Seen]:
-    replication = {role.role_arn for role in look["roles"] for rule in look["bucket_replication_rules"] if role.name == rule.role}
+def operators(view: View) -> Iterator[Evidence]:
+    replication = {
+        role.role_arn for role in view["roles"] for rule in view["bucket_replication_rules"] if role.name == rule.role
+    }
     accounts = {arn.split(":")[4] for arn in replication}
-    own_roles = {role.role_arn for role in look["roles"]}
-    for bucket in look["buckets"]:
-        for s in denials(look, bucket):
+    own_roles = {role.role_arn for role in view["roles"]}
+    for bucket in view["buckets"]:
+        for s in denials(view, bucket):
             for arn in exempt(s):
                 fine = "*" not in arn and arn.split(":")[4] in accounts and (arn not in own_roles or arn in replication)
-                yield seen(bucket.name, f"{s.sid} leaves out {arn.rsplit(':', 1)[-1]}", fine)
+                yield evidence(bucket.name, f"{s.sid} leaves out {arn.rsplit(':', 1)[-1]}", fine)
 
 
 @claim(
@@ -112,18 +125,22 @@ def operators(look: Look) -> Iterator[Seen]:
     "high",
     "The replica is no way around the rule on the original: nobody reaches it but the replication role and the operators.",
 )
-def replica_closed(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        if bucket.name in replicas(look):
-            by = [s for s in denials(look, bucket) if exempt(s) and not conditions_but_exempt(s)]
-            yield seen(bucket.name, f"denied by {by[0].sid}" if by else "open to whoever has S3 rights in the account", by)
+def replica_closed(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        if bucket.name in replicas(view):
+            by = [s for s in denials(view, bucket) if exempt(s) and not conditions_but_exempt(s)]
+            yield evidence(
+                bucket.name, f"denied by {by[0].sid}" if by else "open to whoever has S3 rights in the account", by
+            )
 
 
 @claim("S3-NO-PUBLIC-ALLOW", "critical", "No bucket policy allows anything to everyone.")
-def no_public_allow(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        opened = [s.sid for s in allowed(look["bucket_policy_statements"]) if s.bucket == bucket.name and everyone(s)]
-        yield seen(bucket.name, f"allowed to everyone by {', '.join(opened)}" if opened else "nothing for everyone", not opened)
+def no_public_allow(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        opened = [s.sid for s in allowed(view["bucket_policy_statements"]) if s.bucket == bucket.name and everyone(s)]
+        yield evidence(
+            bucket.name, f"allowed to everyone by {', '.join(opened)}" if opened else "nothing for everyone", not opened
+        )
 
 
 @claim(
@@ -132,26 +149,28 @@ def no_public_allow(look: Look) -> Iterator[Seen]:
     "The denials take effect: over HTTP, and from outside the VPC, S3 answers AccessDenied.",
     limit="s3-policy-network-conditions",
 )
-def policy_enforced(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        found = denials(look, bucket)
-        yield seen(bucket.name, f"denials: {', '.join(s.sid for s in found) or 'none'}", found)
+def policy_enforced(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        found = denials(view, bucket)
+        yield evidence(bucket.name, f"denials: {', '.join(s.sid for s in found) or 'none'}", found)
 
 
 @claim("S3-ACCESS-LOGS", "medium", "Every access to the data is logged to a bucket of its own.")
-def access_logs(look: Look) -> Iterator[Seen]:
-    ours = look.named("buckets")
-    for bucket in look["buckets"]:
-        if bucket.name in log_buckets(look):
+def access_logs(view: View) -> Iterator[Evidence]:
+    ours = view.named("buckets")
+    for bucket in view["buckets"]:
+        if bucket.name in log_buckets(view):
             if bucket.logging_bucket:
-                yield seen(bucket.name, f"logs to {bucket.logging_bucket}", bucket.logging_bucket != bucket.name)
+                yield evidence(bucket.name, f"logs to {bucket.logging_bucket}", bucket.logging_bucket != bucket.name)
             else:
-                yield accepted(bucket.name, "no log of its own", "A log bucket that logs to itself grows with every delivery.")
-        elif bucket.name in replicas(look) and not bucket.logging_bucket:
+                yield accepted(
+                    bucket.name, "no log of its own", "A log bucket that logs to itself grows with every delivery."
+                )
+        elif bucket.name in replicas(view) and not bucket.logging_bucket:
             reason = "Access logs stay in their region, and there is no log bucket in the replica's; only the replication role and the operators reach it."
             yield accepted(bucket.name, "no access log", reason)
         else:
-            yield seen(
+            yield evidence(
                 bucket.name,
                 f"to {bucket.logging_bucket or 'nowhere'}",
                 bucket.logging_bucket in ours and bucket.logging_bucket != bucket.name,
@@ -163,9 +182,9 @@ def access_logs(look: Look) -> Iterator[Seen]:
     "high",
     "Only AWS's log services write to the log bucket: S3 for the data bucket below its prefix, the load balancer below this account's path.",
 )
-def log_writers(look: Look) -> Iterator[Seen]:
-    sources = [bucket for bucket in look["buckets"] if bucket.logging_bucket]
-    for s in allowed(look["bucket_policy_statements"]):
+def log_writers(view: View) -> Iterator[Evidence]:
+    sources = [bucket for bucket in view["buckets"] if bucket.logging_bucket]
+    for s in allowed(view["bucket_policy_statements"]):
         who = LOG_WRITERS.get(", ".join(s.principals), ", ".join(s.principals))
         from_source = any(
             f"aws:SourceArn ArnLike {bucket.bucket_arn}" in s.conditions
@@ -177,82 +196,94 @@ def log_writers(look: Look) -> Iterator[Seen]:
         fine = s.actions == ["s3:PutObject"] and (
             (who == "S3 access logs" and from_source) or (who == "load balancer logs" and from_account)
         )
-        yield seen(s.bucket, f"{s.sid}: {', '.join(s.actions)} by {who}", fine)
+        yield evidence(s.bucket, f"{s.sid}: {', '.join(s.actions)} by {who}", fine)
 
 
 @claim("S3-LOGS-EXPIRE", "low", "Logs are deleted after a time, and not before 30 days.")
-def logs_expire(look: Look) -> Iterator[Seen]:
-    for name in sorted(log_buckets(look)):
+def logs_expire(view: View) -> Iterator[Evidence]:
+    for name in sorted(log_buckets(view)):
         days = [
-            r.expiration_days for r in look["bucket_lifecycle_rules"] if r.bucket == name and r.status == "Enabled" and r.expiration_days
+            r.expiration_days
+            for r in view["bucket_lifecycle_rules"]
+            if r.bucket == name and r.status == "Enabled" and r.expiration_days
         ]
-        yield seen(name, f"after {min(days)} days" if days else "never", days and min(days) >= 30)
+        yield evidence(name, f"after {min(days)} days" if days else "never", days and min(days) >= 30)
 
 
 @claim("S3-LOGS-ARRIVE", "medium", "Access log objects arrive and say who asked for what.", limit="s3-access-logs")
-def logs_arrive(look: Look) -> Iterator[Seen]:
-    writable = {s.bucket for s in allowed(look["bucket_policy_statements"]) if "Service: logging.s3.amazonaws.com" in s.principals}
-    for bucket in look["buckets"]:
+def logs_arrive(view: View) -> Iterator[Evidence]:
+    writable = {
+        s.bucket
+        for s in allowed(view["bucket_policy_statements"])
+        if "Service: logging.s3.amazonaws.com" in s.principals
+    }
+    for bucket in view["buckets"]:
         if bucket.logging_bucket:
-            yield seen(bucket.name, f"to {bucket.logging_bucket}", bucket.logging_bucket in writable)
+            yield evidence(bucket.name, f"to {bucket.logging_bucket}", bucket.logging_bucket in writable)
 
 
 @claim("S3-LIFECYCLE", "low", "Every bucket has lifecycle rules that move or expire what grows old.")
-def lifecycle(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
-        rules = [r for r in look["bucket_lifecycle_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
+def lifecycle(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
+        rules = [r for r in view["bucket_lifecycle_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
         deeds = [
             f"{r.rule}: {', '.join([*r.transitions, *([f'expires after {r.expiration_days} days'] if r.expiration_days else [])])}"
             for r in rules
             if r.transitions or r.expiration_days
         ]
-        yield seen(bucket.name, "; ".join(deeds) or "no rule", deeds)
+        yield evidence(bucket.name, "; ".join(deeds) or "no rule", deeds)
 
 
 @claim("S3-MULTIPART", "low", "Uploads that were never finished are cleaned up within a week.")
-def multipart(look: Look) -> Iterator[Seen]:
-    for bucket in look["buckets"]:
+def multipart(view: View) -> Iterator[Evidence]:
+    for bucket in view["buckets"]:
         days = [
             r.abort_multipart_days
-            for r in look["bucket_lifecycle_rules"]
+            for r in view["bucket_lifecycle_rules"]
             if r.bucket == bucket.name and r.status == "Enabled" and r.abort_multipart_days
         ]
-        yield seen(bucket.name, f"after {min(days)} days" if days else "never", days and min(days) <= 7)
+        yield evidence(bucket.name, f"after {min(days)} days" if days else "never", days and min(days) <= 7)
 
 
 @claim("S3-LIFECYCLE-RUNS", "low", "Objects do change class and expire.", limit="s3-lifecycle")
-def lifecycle_runs(look: Look) -> Iterator[Seen]:
-    for rule in look["bucket_lifecycle_rules"]:
-        yield seen(rule.bucket, f"{rule.rule}: {rule.status}", rule.status == "Enabled")
+def lifecycle_runs(view: View) -> Iterator[Evidence]:
+    for rule in view["bucket_lifecycle_rules"]:
+        yield evidence(rule.bucket, f"{rule.rule}: {rule.status}", rule.status == "Enabled")
 
 
 @claim("S3-REPLICATION", "high", "The data is copied to a second region.")
-def replication(look: Look) -> Iterator[Seen]:
-    buckets = look.named("buckets")
-    for bucket in data_buckets(look):
-        rules = [r for r in look["bucket_replication_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
+def replication(view: View) -> Iterator[Evidence]:
+    buckets = view.named("buckets")
+    for bucket in data_buckets(view):
+        rules = [r for r in view["bucket_replication_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
         away = [r for r in rules if r.destination in buckets and buckets[r.destination].region != bucket.region]
-        yield seen(bucket.name, ", ".join(f"{r.destination} in {buckets[r.destination].region}" for r in away) or "not replicated", away)
+        yield evidence(
+            bucket.name,
+            ", ".join(f"{r.destination} in {buckets[r.destination].region}" for r in away) or "not replicated",
+            away,
+        )
 
 
-@claim("S3-REPLICA-OUTLIVES", "high", "A deletion does not follow to the replica: it outlives a mistake and an intruder.")
-def replica_outlives(look: Look) -> Iterator[Seen]:
-    for rule in look["bucket_replication_rules"]:
+@claim(
+    "S3-REPLICA-OUTLIVES", "high", "A deletion does not follow to the replica: it outlives a mistake and an intruder."
+)
+def replica_outlives(view: View) -> Iterator[Evidence]:
+    for rule in view["bucket_replication_rules"]:
         deletes = [
             s.sid
-            for s in allowed(look["iam_statements"])
+            for s in allowed(view["iam_statements"])
             if rule.role in s.roles and s.kind != "boundary" and "s3:ReplicateDelete" in s.actions
         ]
         what = f"delete markers {rule.delete_markers or 'not stated'}; the role may {'replicate deletions' if deletes else 'not replicate deletions'}"
-        yield seen(rule.bucket, what, rule.delete_markers == "Disabled" and not deletes)
+        yield evidence(rule.bucket, what, rule.delete_markers == "Disabled" and not deletes)
 
 
 @claim("S3-REPLICATED", "high", "Objects arrive in the replica bucket.", limit="s3-replication")
-def replicated(look: Look) -> Iterator[Seen]:
-    buckets = look.named("buckets")
-    for rule in look["bucket_replication_rules"]:
+def replicated(view: View) -> Iterator[Evidence]:
+    buckets = view.named("buckets")
+    for rule in view["bucket_replication_rules"]:
         ends = [buckets.get(name) for name in (rule.bucket, rule.destination)]
-        yield seen(
+        yield evidence(
             rule.bucket,
             f"{rule.rule}: {rule.status}",
             rule.status == "Enabled" and all(end and end.versioning == "Enabled" for end in ends),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
-from workbook.claims.engine import Look, Seen, accepted, claims_of, seen
-from workbook.claims.policies import ONLY_ON_STAR, allowed, wildcard_actions
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, wildcard_actions
 
 claim = claims_of("vpc")
 
@@ -29,78 +29,92 @@ def internet(peer: str) -> bool:
     return not any(isinstance(network, type(private)) and network.subnet_of(private) for private in PRIVATE)  # type: ignore[arg-type]
 
 
-def meant_private(look: Look) -> list[Any]:
+def meant_private(view: View) -> list[Any]:
     """The subnets that are called private: what they are by their routes is for the claims to show."""
-    return [subnet for subnet in look["subnets"] if "private" in subnet.name.split("-")]
+    return [subnet for subnet in view["subnets"] if "private" in subnet.name.split("-")]
 
 
 @claim("VPC-OWN", "high", "The system lives in a VPC of its own, with private addresses.")
-def own(look: Look) -> Iterator[Seen]:
-    for vpc in look["vpcs"]:
-        yield seen(vpc.name, vpc.cidr, look.scope.owns(vpc.name) and not internet(vpc.cidr))
+def own(view: View) -> Iterator[Evidence]:
+    for vpc in view["vpcs"]:
+        yield evidence(vpc.name, vpc.cidr, view.scope.owns(vpc.name) and not internet(vpc.cidr))
 
 
 @claim("VPC-MULTI-AZ", "high", "Public and private subnets each span at least three Availability Zones.")
-def multi_az(look: Look) -> Iterator[Seen]:
-    if look["subnets"]:
+def multi_az(view: View) -> Iterator[Evidence]:
+    if view["subnets"]:
         for tier in ("public", "private"):
-            zones = sorted({subnet.az for subnet in look["subnets"] if subnet.tier == tier})
-            yield seen(f"{tier} subnets", ", ".join(zones) or "none", len(zones) >= 3)
+            zones = sorted({subnet.az for subnet in view["subnets"] if subnet.tier == tier})
+            yield evidence(f"{tier} subnets", ", ".join(zones) or "none", len(zones) >= 3)
 
 
 @claim("VPC-TIERS", "high", "Every zone has a public subnet and a private one.")
-def tiers(look: Look) -> Iterator[Seen]:
-    for az in sorted({subnet.az for subnet in look["subnets"]}):
-        found = sorted(subnet.tier for subnet in look["subnets"] if subnet.az == az)
-        yield seen(az, ", ".join(found), {"public", "private"} == set(found))
+def tiers(view: View) -> Iterator[Evidence]:
+    for az in sorted({subnet.az for subnet in view["subnets"]}):
+        found = sorted(subnet.tier for subnet in view["subnets"] if subnet.az == az)
+        yield evidence(az, ", ".join(found), {"public", "private"} == set(found))
 
 
 @claim("VPC-PRIVATE-NO-IGW", "critical", "No route of a private subnet leads to the internet gateway.")
-def private_no_igw(look: Look) -> Iterator[Seen]:
-    for subnet in meant_private(look):
-        routes = [route for route in look["routes"] if route.route_table == subnet.route_table]
+def private_no_igw(view: View) -> Iterator[Evidence]:
+    for subnet in meant_private(view):
+        routes = [route for route in view["routes"] if route.route_table == subnet.route_table]
         ways = [f"{route.destination} to {route.target_type}" for route in routes]
-        yield seen(subnet.name, ", ".join(ways) or "no route", routes and all(r.target_type != "internet_gateway" for r in routes))
+        yield evidence(
+            subnet.name,
+            ", ".join(ways) or "no route",
+            routes and all(r.target_type != "internet_gateway" for r in routes),
+        )
 
 
 @claim("VPC-NO-AUTO-PUBLIC-IP", "high", "No subnet hands out public addresses by itself.")
-def no_auto_public_ip(look: Look) -> Iterator[Seen]:
-    for subnet in look["subnets"]:
+def no_auto_public_ip(view: View) -> Iterator[Evidence]:
+    for subnet in view["subnets"]:
         on = subnet.public_ip_on_launch
-        yield seen(subnet.name, f"public address on launch: {'yes' if on else 'no'}", on is False)
+        yield evidence(subnet.name, f"public address on launch: {'yes' if on else 'no'}", on is False)
 
 
 @claim(
-    "VPC-NAT", "high", "Private subnets reach the internet through a NAT gateway that stands in a public subnet, and through nothing else."
+    "VPC-NAT",
+    "high",
+    "Private subnets reach the internet through a NAT gateway that stands in a public subnet, and through nothing else.",
 )
-def nat(look: Look) -> Iterator[Seen]:
-    gateways, subnets = look.named("nat_gateways"), look.named("subnets")
-    for subnet in meant_private(look):
-        out = [r for r in look["routes"] if r.route_table == subnet.route_table and r.destination in ANYWHERE]
+def nat(view: View) -> Iterator[Evidence]:
+    gateways, subnets = view.named("nat_gateways"), view.named("subnets")
+    for subnet in meant_private(view):
+        out = [r for r in view["routes"] if r.route_table == subnet.route_table and r.destination in ANYWHERE]
         through = [gateways.get(route.target) for route in out]
-        good = [n for n in through if n and n.state == "available" and n.subnet in subnets and subnets[n.subnet].tier == "public"]
-        yield seen(subnet.name, ", ".join(r.target for r in out) or "no way out", out and len(good) == len(out))
+        good = [
+            n
+            for n in through
+            if n and n.state == "available" and n.subnet in subnets and subnets[n.subnet].tier == "public"
+        ]
+        yield evidence(subnet.name, ", ".join(r.target for r in out) or "no way out", out and len(good) == len(out))
 
 
-@claim("VPC-NAT-PER-AZ", "medium", "The loss of a zone takes no other zone's way out with it: each has its NAT gateway.")
-def nat_per_az(look: Look) -> Iterator[Seen]:
-    zones = {subnet.az for subnet in look["subnets"] if subnet.tier == "private"}
-    gateways = [gateway for gateway in look["nat_gateways"] if gateway.state == "available"]
+@claim(
+    "VPC-NAT-PER-AZ", "medium", "The loss of a zone takes no other zone's way out with it: each has its NAT gateway."
+)
+def nat_per_az(view: View) -> Iterator[Evidence]:
+    zones = {subnet.az for subnet in view["subnets"] if subnet.tier == "private"}
+    gateways = [gateway for gateway in view["nat_gateways"] if gateway.state == "available"]
     without = sorted(zones - {gateway.az for gateway in gateways})
     for gateway in gateways:
         if len(gateways) == 1 and without:
             reason = "One NAT gateway serves all zones in dev to save its hourly price; one_nat_gateway_per_az in locals.tf gives each zone its own."
             yield accepted(gateway.name, f"the only one, in {gateway.az}", reason)
         else:
-            yield seen(gateway.name, f"in {gateway.az}; no gateway in {', '.join(without) or 'no zone'}", not without)
+            yield evidence(
+                gateway.name, f"in {gateway.az}; no gateway in {', '.join(without) or 'no zone'}", not without
+            )
 
 
 @claim("VPC-ROUTE-TABLES", "low", "Each subnet has a route table made for its tier, never the VPC's main one.")
-def route_tables(look: Look) -> Iterator[Seen]:
-    main = {route.route_table for route in look["routes"] if route.main}
-    for subnet in look["subnets"]:
-        shared = {other.tier for other in look["subnets"] if other.route_table == subnet.route_table}
-        yield seen(
+def route_tables(view: View) -> Iterator[Evidence]:
+    main = {route.route_table for route in view["routes"] if route.main}
+    for subnet in view["subnets"]:
+        shared = {other.tier for other in view["subnets"] if other.route_table == subnet.route_table}
+        yield evidence(
             subnet.name,
             f"{subnet.route_table}, used by {' and '.join(sorted(shared))} subnets",
             subnet.route_table not in main and len(shared) == 1,
@@ -108,57 +122,81 @@ def route_tables(look: Look) -> Iterator[Seen]:
 
 
 @claim(
-    "VPC-MAIN-ROUTE-TABLE", "medium", "The main route table leads nowhere, so a subnet that someone forgets to assign is cut off, not open."
+    "VPC-MAIN-ROUTE-TABLE",
+    "medium",
+    "The main route table leads nowhere, so a subnet that someone forgets to assign is cut off, not open.",
 )
-def main_route_table(look: Look) -> Iterator[Seen]:
-    for route in look["routes"]:
+def main_route_table(view: View) -> Iterator[Evidence]:
+    for route in view["routes"]:
         if route.main:
-            yield seen(route.route_table, f"{route.destination} to {route.target}", route.target_type == "local")
+            yield evidence(route.route_table, f"{route.destination} to {route.target}", route.target_type == "local")
 
 
 @claim("VPC-ENDPOINTS", "high", "S3, the two halves of ECR and CloudWatch Logs have an endpoint in the VPC.")
-def endpoints(look: Look) -> Iterator[Seen]:
-    by_service = {endpoint.service: endpoint for endpoint in look["endpoints"]}
-    if look["vpcs"]:
+def endpoints(view: View) -> Iterator[Evidence]:
+    by_service = {endpoint.service: endpoint for endpoint in view["endpoints"]}
+    if view["vpcs"]:
         for service in NEEDED_ENDPOINTS:
             endpoint = by_service.get(service)
             what = f"{endpoint.type} endpoint, {endpoint.state}" if endpoint else f"no endpoint for {service}"
-            yield seen(endpoint.name if endpoint else service, what, endpoint and endpoint.state == "available")
+            yield evidence(endpoint.name if endpoint else service, what, endpoint and endpoint.state == "available")
 
 
 @claim("VPC-S3-ROUTE", "high", "Traffic from private subnets to S3 takes the gateway endpoint, not the internet.")
-def s3_route(look: Look) -> Iterator[Seen]:
-    gateways = {e.name for e in look["endpoints"] if e.service == "s3" and e.type == "Gateway"}
-    for subnet in meant_private(look):
-        ways = [r for r in look["routes"] if r.route_table == subnet.route_table and r.target in gateways and r.state == "active"]
-        yield seen(subnet.name, ", ".join(f"{r.destination} to {r.target}" for r in ways) or "no route to an S3 endpoint", ways)
+def s3_route(view: View) -> Iterator[Evidence]:
+    gateways = {e.name for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
+    for subnet in meant_private(view):
+        ways = [
+            r
+            for r in view["routes"]
+            if r.route_table == subnet.route_table and r.target in gateways and r.state == "active"
+        ]
+        yield evidence(
+            subnet.name, ", ".join(f"{r.destination} to {r.target}" for r in ways) or "no route to an S3 endpoint", ways
+        )
 
 
 @claim("VPC-ENDPOINT-SUBNETS", "medium", "Each interface endpoint has an address in every private subnet.")
-def endpoint_subnets(look: Look) -> Iterator[Seen]:
-    private = {subnet.name for subnet in meant_private(look)}
-    for endpoint in look["endpoints"]:
+def endpoint_subnets(view: View) -> Iterator[Evidence]:
+    private = {subnet.name for subnet in meant_private(view)}
+    for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
-            yield seen(
-                endpoint.name, f"in {len(endpoint.subnets)} of {len(private)} private subnets", private and set(endpoint.subnets) == private
+            yield evidence(
+                endpoint.name,
+                f"in {len(endpoint.subnets)} of {len(private)} private subnets",
+                private and set(endpoint.subnets) == private,
             )
 
 
-@claim("VPC-ENDPOINT-DNS", "medium", "AWS's ordinary host names lead to the endpoints: private DNS is on, and so is the VPC's DNS.")
-def endpoint_dns(look: Look) -> Iterator[Seen]:
-    for vpc in look["vpcs"]:
-        yield seen(vpc.name, f"DNS support {vpc.dns_support}, host names {vpc.dns_hostnames}", vpc.dns_support and vpc.dns_hostnames)
-    for endpoint in look["endpoints"]:
+@claim(
+    "VPC-ENDPOINT-DNS",
+    "medium",
+    "AWS's ordinary host names lead to the endpoints: private DNS is on, and so is the VPC's DNS.",
+)
+def endpoint_dns(view: View) -> Iterator[Evidence]:
+    for vpc in view["vpcs"]:
+        yield evidence(
+            vpc.name,
+            f"DNS support {vpc.dns_support}, host names {vpc.dns_hostnames}",
+            vpc.dns_support and vpc.dns_hostnames,
+        )
+    for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
-            yield seen(endpoint.name, f"private DNS {'on' if endpoint.private_dns else 'off'}", endpoint.private_dns)
+            yield evidence(
+                endpoint.name, f"private DNS {'on' if endpoint.private_dns else 'off'}", endpoint.private_dns
+            )
 
 
-@claim("VPC-ENDPOINT-POLICY", "high", "Every endpoint has a policy that names the actions and the resources it lets through.")
-def endpoint_policy(look: Look) -> Iterator[Seen]:
-    for endpoint in look["endpoints"]:
-        statements = allowed(s for s in look["endpoint_policy_statements"] if s.endpoint == endpoint.name)
+@claim(
+    "VPC-ENDPOINT-POLICY",
+    "high",
+    "Every endpoint has a policy that names the actions and the resources it lets through.",
+)
+def endpoint_policy(view: View) -> Iterator[Evidence]:
+    for endpoint in view["endpoints"]:
+        statements = allowed(s for s in view["endpoint_policy_statements"] if s.endpoint == endpoint.name)
         if not statements:
-            yield seen(endpoint.name, "no Allow statement", False)
+            yield evidence(endpoint.name, "no Allow statement", False)
         for s in statements:
             what = f"{s.sid}: {', '.join(s.actions)} on {', '.join(s.resources)}"
             if "*" in s.resources and not wildcard_actions(s) and set(s.actions) <= ONLY_ON_STAR:
@@ -168,7 +206,7 @@ def endpoint_policy(look: Look) -> Iterator[Seen]:
                     "Registry tokens, session channels and the question who one is have no resource: AWS offers them on * only.",
                 )
             else:
-                yield seen(endpoint.name, what, not wildcard_actions(s) and "*" not in s.resources)
+                yield evidence(endpoint.name, what, not wildcard_actions(s) and "*" not in s.resources)
 
 
 @claim(
@@ -176,47 +214,59 @@ def endpoint_policy(look: Look) -> Iterator[Seen]:
     "high",
     "Endpoints serve principals of this account only: stolen credentials of another get nothing in or out through them.",
 )
-def endpoint_account(look: Look) -> Iterator[Seen]:
-    layers = LAYER_BUCKET.format(region=look.scope.region)
-    for s in allowed(look["endpoint_policy_statements"]):
-        account = [condition for condition in s.conditions if condition.startswith("aws:PrincipalAccount StringEquals ")]
+def endpoint_account(view: View) -> Iterator[Evidence]:
+    layers = LAYER_BUCKET.format(region=view.scope.region)
+    for s in allowed(view["endpoint_policy_statements"]):
+        account = [
+            condition for condition in s.conditions if condition.startswith("aws:PrincipalAccount StringEquals ")
+        ]
         if not account and (s.actions, s.resources) == (["s3:GetObject"], [layers]):
             yield accepted(
-                s.endpoint, f"{s.sid}: {layers}", "ECR hands out image layers by URLs it signs itself, from a bucket of its own."
+                s.endpoint,
+                f"{s.sid}: {layers}",
+                "ECR hands out image layers by URLs it signs itself, from a bucket of its own.",
             )
         else:
-            yield seen(s.endpoint, f"{s.sid}: {account[0] if account else 'any principal'}", account and "*" not in account[0])
+            yield evidence(
+                s.endpoint, f"{s.sid}: {account[0] if account else 'any principal'}", account and "*" not in account[0]
+            )
 
 
 @claim("VPC-FLOW-LOGS", "high", "All traffic of the VPC is recorded, what is let through and what is refused.")
-def flow_logs(look: Look) -> Iterator[Seen]:
-    for vpc in look["vpcs"]:
-        logs = [log for log in look["flow_logs"] if log.resource == vpc.name and log.status == "ACTIVE"]
-        yield seen(
+def flow_logs(view: View) -> Iterator[Evidence]:
+    for vpc in view["vpcs"]:
+        logs = [log for log in view["flow_logs"] if log.resource == vpc.name and log.status == "ACTIVE"]
+        yield evidence(
             vpc.name,
             ", ".join(f"{log.traffic_type} to {log.destination}" for log in logs) or "no active flow log",
             any(log.traffic_type == "ALL" for log in logs),
         )
 
 
-@claim("VPC-FLOW-LOG-GROUP", "medium", "Flow logs go to a log group that is there, by a role that may write to this group alone.")
-def flow_log_group(look: Look) -> Iterator[Seen]:
-    groups = look.named("log_groups")
-    for log in look["flow_logs"]:
+@claim(
+    "VPC-FLOW-LOG-GROUP",
+    "medium",
+    "Flow logs go to a log group that is there, by a role that may write to this group alone.",
+)
+def flow_log_group(view: View) -> Iterator[Evidence]:
+    groups = view.named("log_groups")
+    for log in view["flow_logs"]:
         writes = [
-            s for s in allowed(look["iam_statements"]) if log.role in s.roles and s.kind != "boundary" and "logs:PutLogEvents" in s.actions
+            s
+            for s in allowed(view["iam_statements"])
+            if log.role in s.roles and s.kind != "boundary" and "logs:PutLogEvents" in s.actions
         ]
         resources = sorted({r for s in writes for r in s.resources})
         only_own = bool(resources) and all(f":log-group:{log.destination}:" in r for r in resources)
         there = log.destination in groups
         what = f"{log.destination}{'' if there else ' (no such log group)'}; the role writes to {len(resources)} resource{'s' if len(resources) != 1 else ''}"
-        yield seen(log.name, what, there and only_own)
+        yield evidence(log.name, what, there and only_own)
 
 
 @claim("VPC-FLOW-RECORDS", "medium", "Flow records arrive in the log group.", limit="flow-logs-delivery")
-def flow_records(look: Look) -> Iterator[Seen]:
-    for log in look["flow_logs"]:
-        yield seen(
+def flow_records(view: View) -> Iterator[Evidence]:
+    for log in view["flow_logs"]:
+        yield evidence(
             log.name,
             f"{log.status}, to {log.destination or 'nowhere'} with role {log.role or 'none'}",
             log.status == "ACTIVE" and log.destination and log.role,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workbook.claims.engine import Look, Seen, accepted, claims_of, seen
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
 from workbook.claims.vpc import internet, meant_private
 
 claim = claims_of("vpc")
@@ -20,9 +20,11 @@ def covers(rule: Any, port: int) -> bool:
     return rule.protocol in ("tcp", "all", "6") and (low is None or low <= port) and (high is None or port <= high)
 
 
-def entries(look: Look, acl: str, direction: str) -> list[Any]:
+def entries(view: View, acl: str, direction: str) -> list[Any]:
     """The entries of a network ACL in one direction, without the closing deny that every one has."""
-    return [e for e in look["nacl_entries"] if e.network_acl == acl and e.direction == direction and e.rule_number < 32767]
+    return [
+        e for e in view["nacl_entries"] if e.network_acl == acl and e.direction == direction and e.rule_number < 32767
+    ]
 
 
 def acls_of(subnets: Iterable[Any]) -> list[str]:
@@ -30,9 +32,13 @@ def acls_of(subnets: Iterable[Any]) -> list[str]:
     return sorted({subnet.network_acl for subnet in subnets})
 
 
-def rules_of(look: Look, groups: Iterable[str], direction: str) -> list[Any]:
+def rules_of(view: View, groups: Iterable[str], direction: str) -> list[Any]:
     """The rules of some security groups in one direction."""
-    return [rule for rule in look["security_group_rules"] if rule.security_group in set(groups) and rule.direction == direction]
+    return [
+        rule
+        for rule in view["security_group_rules"]
+        if rule.security_group in set(groups) and rule.direction == direction
+    ]
 
 
 def groups_of(rows: Iterable[Any]) -> list[str]:
@@ -49,18 +55,28 @@ def ports_of(rule: Any) -> str:
 
 
 @claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have a network ACL of their own.")
-def nacl_dedicated(look: Look) -> Iterator[Seen]:
-    default = {entry.network_acl for entry in look["nacl_entries"] if entry.is_default}
-    for subnet in look["subnets"]:
-        tiers = {other.tier for other in look["subnets"] if other.network_acl == subnet.network_acl}
-        yield seen(subnet.name, subnet.network_acl or "none", subnet.network_acl and subnet.network_acl not in default and len(tiers) == 1)
+def nacl_dedicated(view: View) -> Iterator[Evidence]:
+    default = {entry.network_acl for entry in view["nacl_entries"] if entry.is_default}
+    for subnet in view["subnets"]:
+        tiers = {other.tier for other in view["subnets"] if other.network_acl == subnet.network_acl}
+        yield evidence(
+            subnet.name,
+            subnet.network_acl or "none",
+            subnet.network_acl and subnet.network_acl not in default and len(tiers) == 1,
+        )
 
 
-@claim("VPC-NACL-DEFAULT", "medium", "The default network ACL lets nothing through, so that a forgotten subnet is cut off.")
-def nacl_default(look: Look) -> Iterator[Seen]:
-    for entry in look["nacl_entries"]:
+@claim(
+    "VPC-NACL-DEFAULT", "medium", "The default network ACL lets nothing through, so that a forgotten subnet is cut off."
+)
+def nacl_default(view: View) -> Iterator[Evidence]:
+    for entry in view["nacl_entries"]:
         if entry.is_default:
-            yield seen(entry.network_acl, f"{entry.direction} {entry.rule_number}: {entry.action} {entry.cidr}", entry.action == "deny")
+            yield evidence(
+                entry.network_acl,
+                f"{entry.direction} {entry.rule_number}: {entry.action} {entry.cidr}",
+                entry.action == "deny",
+            )
 
 
 @claim(
@@ -68,35 +84,45 @@ def nacl_default(look: Look) -> Iterator[Seen]:
     "high",
     "From the internet, private subnets accept answers only: ephemeral ports, and of these not the containers' own.",
 )
-def nacl_private_in(look: Look) -> Iterator[Seen]:
-    ports = [service.container_port for service in look["services"] if service.container_port]
-    for acl in acls_of(meant_private(look)):
-        tried = entries(look, acl, "ingress")
+def nacl_private_in(view: View) -> Iterator[Evidence]:
+    ports = [service.container_port for service in view["services"] if service.container_port]
+    for acl in acls_of(meant_private(view)):
+        tried = entries(view, acl, "ingress")
         for entry in tried:
             if entry.action == "allow" and internet(entry.cidr):
                 whole = "::/0" if ":" in entry.cidr else "0.0.0.0/0"
-                before = [e for e in tried if e.action == "deny" and e.rule_number < entry.rule_number and e.cidr in (entry.cidr, whole)]
-                reached = [port for port in ports if covers(entry, port) and not any(covers(deny, port) for deny in before)]
-                what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}" + (f", port {reached[0]} open" if reached else "")
-                yield seen(acl, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
+                before = [
+                    e
+                    for e in tried
+                    if e.action == "deny" and e.rule_number < entry.rule_number and e.cidr in (entry.cidr, whole)
+                ]
+                reached = [
+                    port for port in ports if covers(entry, port) and not any(covers(deny, port) for deny in before)
+                ]
+                what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}" + (
+                    f", port {reached[0]} open" if reached else ""
+                )
+                yield evidence(acl, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
 
 
 @claim("VPC-NACL-PRIVATE-OUT", "medium", "Out of the private subnets to the internet there is HTTPS and nothing else.")
-def nacl_private_out(look: Look) -> Iterator[Seen]:
-    for acl in acls_of(meant_private(look)):
-        for entry in entries(look, acl, "egress"):
+def nacl_private_out(view: View) -> Iterator[Evidence]:
+    for acl in acls_of(meant_private(view)):
+        for entry in entries(view, acl, "egress"):
             if entry.action == "allow" and internet(entry.cidr):
-                yield seen(acl, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
+                yield evidence(acl, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
 
 
-@claim("VPC-NACL-PUBLIC-IN", "medium", "From the internet, public subnets accept the load balancer's ports and answers.")
-def nacl_public_in(look: Look) -> Iterator[Seen]:
-    listening = {listener.port for listener in look["listeners"]}
-    for acl in acls_of(subnet for subnet in look["subnets"] if subnet.tier == "public"):
-        for entry in entries(look, acl, "ingress"):
+@claim(
+    "VPC-NACL-PUBLIC-IN", "medium", "From the internet, public subnets accept the load balancer's ports and answers."
+)
+def nacl_public_in(view: View) -> Iterator[Evidence]:
+    listening = {listener.port for listener in view["listeners"]}
+    for acl in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
+        for entry in entries(view, acl, "ingress"):
             if entry.action == "allow" and internet(entry.cidr):
                 one_port = entry.from_port == entry.to_port and entry.from_port in listening
-                yield seen(
+                yield evidence(
                     acl,
                     f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}",
                     one_port or (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT,
@@ -104,9 +130,12 @@ def nacl_public_in(look: Look) -> Iterator[Seen]:
 
 
 @claim("VPC-NACL-ADMIN-PORTS", "high", "No network ACL lets the internet reach SSH or RDP.")
-def nacl_admin_ports(look: Look) -> Iterator[Seen]:
-    opened = any(rule.direction == "ingress" and internet(rule.peer) and covers(rule, 3389) for rule in look["security_group_rules"])
-    for entry in look["nacl_entries"]:
+def nacl_admin_ports(view: View) -> Iterator[Evidence]:
+    opened = any(
+        rule.direction == "ingress" and internet(rule.peer) and covers(rule, 3389)
+        for rule in view["security_group_rules"]
+    )
+    for entry in view["nacl_entries"]:
         if entry.direction == "ingress" and entry.action == "allow" and internet(entry.cidr):
             reached = [port for port in ADMIN_PORTS if covers(entry, port)]
             what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}"
@@ -114,70 +143,98 @@ def nacl_admin_ports(look: Look) -> Iterator[Seen]:
                 reason = "3389 lies among the ephemeral ports that answers come back to, which a stateless ACL must leave open; no security group opens it."
                 yield accepted(entry.network_acl, what, reason)
             else:
-                yield seen(entry.network_acl, what, not reached)
+                yield evidence(entry.network_acl, what, not reached)
 
 
 # ── security groups ──
 
 
-@claim("VPC-SG-DEFAULT", "medium", "The default security group has no rules: nobody gets access by forgetting to choose one.")
-def sg_default(look: Look) -> Iterator[Seen]:
-    for group in look["security_groups"]:
+@claim(
+    "VPC-SG-DEFAULT",
+    "medium",
+    "The default security group has no rules: nobody gets access by forgetting to choose one.",
+)
+def sg_default(view: View) -> Iterator[Evidence]:
+    for group in view["security_groups"]:
         if group.is_default:
-            rules = [rule for rule in look["security_group_rules"] if rule.security_group == group.name]
-            yield seen(group.name, "; ".join(f"{r.direction} {ports_of(r)} {r.peer}" for r in rules) or "no rules", not rules)
+            rules = [rule for rule in view["security_group_rules"] if rule.security_group == group.name]
+            yield evidence(
+                group.name, "; ".join(f"{r.direction} {ports_of(r)} {r.peer}" for r in rules) or "no rules", not rules
+            )
 
 
 @claim(
-    "VPC-SG-WORLD", "critical", "Nothing but the load balancer takes connections from the internet, and it only on the ports it listens on."
+    "VPC-SG-WORLD",
+    "critical",
+    "Nothing but the load balancer takes connections from the internet, and it only on the ports it listens on.",
 )
-def sg_world(look: Look) -> Iterator[Seen]:
-    balancers = groups_of(look["load_balancers"])
-    listening = {listener.port for listener in look["listeners"]}
-    for group in look["security_groups"]:
-        world = [rule for rule in rules_of(look, [group.name], "ingress") if internet(rule.peer)]
-        fine = all(group.name in balancers and rule.from_port == rule.to_port and rule.from_port in listening for rule in world)
-        yield seen(group.name, ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in world) or "closed to the internet", fine)
+def sg_world(view: View) -> Iterator[Evidence]:
+    balancers = groups_of(view["load_balancers"])
+    listening = {listener.port for listener in view["listeners"]}
+    for group in view["security_groups"]:
+        world = [rule for rule in rules_of(view, [group.name], "ingress") if internet(rule.peer)]
+        fine = all(
+            group.name in balancers and rule.from_port == rule.to_port and rule.from_port in listening for rule in world
+        )
+        yield evidence(
+            group.name,
+            ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in world) or "closed to the internet",
+            fine,
+        )
 
 
 @claim("VPC-SG-ADMIN-PORTS", "critical", "No security group opens SSH or RDP to the internet.")
-def sg_admin_ports(look: Look) -> Iterator[Seen]:
-    for group in look["security_groups"]:
+def sg_admin_ports(view: View) -> Iterator[Evidence]:
+    for group in view["security_groups"]:
         reached = {
-            port for rule in rules_of(look, [group.name], "ingress") if internet(rule.peer) for port in ADMIN_PORTS if covers(rule, port)
+            port
+            for rule in rules_of(view, [group.name], "ingress")
+            if internet(rule.peer)
+            for port in ADMIN_PORTS
+            if covers(rule, port)
         }
-        yield seen(group.name, f"port {', '.join(map(str, sorted(reached)))} open" if reached else "neither 22 nor 3389", not reached)
+        yield evidence(
+            group.name,
+            f"port {', '.join(map(str, sorted(reached)))} open" if reached else "neither 22 nor 3389",
+            not reached,
+        )
 
 
-@claim("VPC-SG-TASK-IN", "critical", "Tasks take connections from the load balancer only, on the container's port only.")
-def sg_task_in(look: Look) -> Iterator[Seen]:
-    balancers = groups_of(look["load_balancers"])
-    for service in look["services"]:
-        for rule in rules_of(look, service.security_groups, "ingress"):
+@claim(
+    "VPC-SG-TASK-IN", "critical", "Tasks take connections from the load balancer only, on the container's port only."
+)
+def sg_task_in(view: View) -> Iterator[Evidence]:
+    balancers = groups_of(view["load_balancers"])
+    for service in view["services"]:
+        for rule in rules_of(view, service.security_groups, "ingress"):
             one_port = rule.from_port == rule.to_port == service.container_port
-            yield seen(rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer in balancers and one_port)
+            yield evidence(
+                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer in balancers and one_port
+            )
 
 
 @claim("VPC-SG-TASK-OUT", "high", "Tasks call AWS's endpoints on 443, and nothing else.")
-def sg_task_out(look: Look) -> Iterator[Seen]:
-    endpoints = groups_of(look["endpoints"])
-    public_image = any(container.image.startswith("public.ecr.aws/") for container in look["containers"])
-    for rule in rules_of(look, groups_of(look["services"]), "egress"):
+def sg_task_out(view: View) -> Iterator[Evidence]:
+    endpoints = groups_of(view["endpoints"])
+    public_image = any(container.image.startswith("public.ecr.aws/") for container in view["containers"])
+    for rule in rules_of(view, groups_of(view["services"]), "egress"):
         https = rule.protocol == "tcp" and rule.ports == "443"
         what = f"{ports_of(rule)} to {rule.peer}"
         if https and rule.peer == "0.0.0.0/0" and public_image:
             reason = "The image lies in public.ecr.aws, which no endpoint serves: tasks can reach any address on 443 through NAT, and they alone start such a connection."
             yield accepted(rule.security_group, what, reason)
         else:
-            yield seen(rule.security_group, what, https and (rule.peer in endpoints or rule.peer_type == "prefix_list"))
+            yield evidence(
+                rule.security_group, what, https and (rule.peer in endpoints or rule.peer_type == "prefix_list")
+            )
 
 
 @claim("VPC-SG-ALB-OUT", "high", "The load balancer calls the tasks on the container's port, and nobody else.")
-def sg_alb_out(look: Look) -> Iterator[Seen]:
-    tasks = groups_of(look["services"])
-    ports = {service.container_port for service in look["services"]}
-    for rule in rules_of(look, groups_of(look["load_balancers"]), "egress"):
-        yield seen(
+def sg_alb_out(view: View) -> Iterator[Evidence]:
+    tasks = groups_of(view["services"])
+    ports = {service.container_port for service in view["services"]}
+    for rule in rules_of(view, groups_of(view["load_balancers"]), "egress"):
+        yield evidence(
             rule.security_group,
             f"{ports_of(rule)} to {rule.peer}",
             rule.peer in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
@@ -185,18 +242,26 @@ def sg_alb_out(look: Look) -> Iterator[Seen]:
 
 
 @claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints take HTTPS from the tasks, and nothing else from nobody else.")
-def sg_endpoint_in(look: Look) -> Iterator[Seen]:
-    tasks = groups_of(look["services"])
-    for endpoint in look["endpoints"]:
+def sg_endpoint_in(view: View) -> Iterator[Evidence]:
+    tasks = groups_of(view["services"])
+    for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
-            rules = rules_of(look, endpoint.security_groups, "ingress")
-            fine = rules and all(rule.peer in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules)
-            yield seen(endpoint.name, ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "nothing may enter", fine)
+            rules = rules_of(view, endpoint.security_groups, "ingress")
+            fine = rules and all(
+                rule.peer in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
+            )
+            yield evidence(
+                endpoint.name,
+                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "nothing may enter",
+                fine,
+            )
 
 
 @claim("VPC-RULES-ENFORCED", "high", "What the rules do not allow does not pass.", limit="endpoint-policies")
-def rules_enforced(look: Look) -> Iterator[Seen]:
-    default = {group.name for group in look["security_groups"] if group.is_default}
-    for row in (*look["services"], *look["load_balancers"]):
+def rules_enforced(view: View) -> Iterator[Evidence]:
+    default = {group.name for group in view["security_groups"] if group.is_default}
+    for row in (*view["services"], *view["load_balancers"]):
         groups = row.security_groups
-        yield seen(row.name, f"behind {', '.join(groups) or 'no security group'}", groups and not default & set(groups))
+        yield evidence(
+            row.name, f"behind {', '.join(groups) or 'no security group'}", groups and not default & set(groups)
+        )

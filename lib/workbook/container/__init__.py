@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workbook.container import shown
+from workbook.container import views
 from workbook.container.definition import Definition
 from workbook.container.launch import follow, run
 from workbook.container.runner import Container, Health
 
-__all__ = ["Container", "Definition", "Health", "follow", "run", "shown"]
+__all__ = ["Container", "Definition", "Health", "follow", "run", "views"]

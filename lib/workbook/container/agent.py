@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workbook.ports import HOST, free_port
+from workbook.host.ports import HOST, free_port
 
 _RENEW_BEFORE = timedelta(minutes=10)
 

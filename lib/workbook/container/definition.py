@@ -41,7 +41,9 @@ class Definition:
         deploy = "Deploy the layer first: workbook apply ecs."
         services = inventory.records("services")
         if not services:
-            raise WorkbookError(f"{inventory.scope.prefix} has no ECS service, so there is no container to run.", deploy)
+            raise WorkbookError(
+                f"{inventory.scope.prefix} has no ECS service, so there is no container to run.", deploy
+            )
         task = str(services[0]["task_definition"])
         tasks = [row for row in inventory.records("task_definitions") if row["name"] == task]
         containers = [row["definition"] for row in inventory.records("containers") if row["task_definition"] == task]
@@ -51,7 +53,9 @@ class Definition:
         roles = {row["name"]: str(row["role_arn"]) for row in inventory.records("roles")}
         role = str(tasks[0]["task_role"]).rpartition("/")[2]
         if role not in roles:
-            raise WorkbookError(f"The task definition {task} names the task role {role!r}, which was not found.", "Apply the layer iam.")
+            raise WorkbookError(
+                f"The task definition {task} names the task role {role!r}, which was not found.", "Apply the layer iam."
+            )
         return cls(task, int(tasks[0]["cpu"]), int(tasks[0]["memory"]), roles[role], serving[0])
 
     @property

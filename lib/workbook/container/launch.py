@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbook.container.agent import TaskAgent
+from workbook.container.container_engine import find_engine, has_image
 from workbook.container.definition import Definition
-from workbook.container.engine import find_engine, has_image
-from workbook.container.network import FaultProxy
+from workbook.container.forwarder import FaultProxy
 from workbook.container.runner import Container
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
@@ -97,14 +97,18 @@ def _assume(target: Target, role_arn: str) -> Callable[[], Mapping[str, Any]]:
         )
 
     def assume() -> Mapping[str, Any]:
-        answer = target.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="container-here", DurationSeconds=3600)
+        answer = target.client("sts").assume_role(
+            RoleArn=role_arn, RoleSessionName="container-here", DurationSeconds=3600
+        )
         credentials: Mapping[str, Any] = answer["Credentials"]
         return credentials
 
     try:
         first: list[Mapping[str, Any]] = [assume()]
     except (BotoCoreError, ClientError) as error:
-        raise WorkbookError(f"The task role {name} could not be assumed: {error}", "Apply the layer iam, or restart the target.") from error
+        raise WorkbookError(
+            f"The task role {name} could not be assumed: {error}", "Apply the layer iam, or restart the target."
+        ) from error
     return lambda: first.pop() if first else assume()
 
 

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from workbook.container.agent import TaskAgent
+from workbook.container.container_engine import call, engine_command
 from workbook.container.definition import Definition
-from workbook.container.engine import call, engine_command
-from workbook.container.network import FaultProxy
+from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
-from workbook.ports import HOST, free_port
+from workbook.host.ports import HOST, free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -126,7 +126,11 @@ class Container:
 
     def logs(self, event: str | None = None) -> list[dict[str, Any]]:
         """What it wrote, one dict a line; a line that is not JSON has the event `output`. `event` keeps only those."""
-        lines = [_log_line(line) for line in self._log.read_text(errors="replace").splitlines() if line] if self._log.exists() else []
+        lines = (
+            [_log_line(line) for line in self._log.read_text(errors="replace").splitlines() if line]
+            if self._log.exists()
+            else []
+        )
         return [line for line in lines if event in (None, line.get("event"))]
 
     def health(self) -> Health:
@@ -134,7 +138,9 @@ class Container:
         check = self.definition.health_check
         kind, *rest = check.get("command") or ["NONE"]
         if kind not in ("CMD", "CMD-SHELL"):
-            raise WorkbookError("The task definition has no container health check.", "Add healthCheck to the container in ecs.tf.")
+            raise WorkbookError(
+                "The task definition has no container health check.", "Add healthCheck to the container in ecs.tf."
+            )
         # The port is the one thing that differs here.
         command = [part.replace(f":{self.definition.port}", f":{self.port}") for part in rest]
         command = ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command
@@ -183,7 +189,10 @@ class Container:
 
     def freeze(self) -> None:
         """Stop it from running at all, as a process that hangs; between two checks, since one under way would end in a timeout."""
-        seen, deadline = len(self.logs("check")), time.monotonic() + float(self._environment.get("CHECK_INTERVAL", "30")) + 15
+        seen, deadline = (
+            len(self.logs("check")),
+            time.monotonic() + float(self._environment.get("CHECK_INTERVAL", "30")) + 15,
+        )
         while len(self.logs("check")) == seen and self.running and time.monotonic() < deadline:
             time.sleep(0.05)
         self._signal(signal.SIGSTOP, "pause")
@@ -266,12 +275,16 @@ class Container:
         while True:
             if self._process.poll() is not None:
                 said = "\n".join(str(line.get("message") or line) for line in self.logs()[-3:])
-                raise WorkbookError(f"The container ended at once with code {self._process.returncode}.", "Correct what it names.", said)
+                raise WorkbookError(
+                    f"The container ended at once with code {self._process.returncode}.", "Correct what it names.", said
+                )
             with contextlib.suppress(WorkbookError):
                 if self.get("/health", timeout=1)[0] == 200:
                     return
             if time.monotonic() > deadline:
-                raise WorkbookError(f"The container did not serve within {_START_SECONDS:.0f} s.", "Try again; is the machine busy?")
+                raise WorkbookError(
+                    f"The container did not serve within {_START_SECONDS:.0f} s.", "Try again; is the machine busy?"
+                )
             time.sleep(0.05)
 
 

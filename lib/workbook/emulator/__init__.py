@@ -1,8 +1,7 @@
-"""The embedded AWS: moto's server as a background process that outlives the kernel, and what it does not do."""
+"""The embedded AWS: moto's server as a background process that outlives the kernel."""
 
 from __future__ import annotations
 
-from workbook.emulator.limits import LIMITS, Limit
 from workbook.emulator.process import Emulator, find, start, stop
 
-__all__ = ["LIMITS", "Emulator", "Limit", "find", "start", "stop"]
+__all__ = ["Emulator", "find", "start", "stop"]

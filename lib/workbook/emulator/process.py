@@ -17,10 +17,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbook import paths
 from workbook.errors import WorkbookError
-from workbook.locking import lock
-from workbook.ports import HOST
+from workbook.host import paths
+from workbook.host.locking import lock
+from workbook.host.ports import HOST
 
 HEALTH_PATH = "/_embedded/instance"
 PORT_VARIABLE = "WORKBOOK_EMBEDDED_PORT"
@@ -28,7 +28,9 @@ HEALTH_SECONDS = 5.0  # for one answer; a busy server may be slow while it loads
 PORT_TAKEN = 98  # exit code of the server: the port belongs to another process
 
 # Nothing of the person's AWS configuration, proxies or moto settings may reach the server.
-_STRIPPED = re.compile(r"^(AWS_|BOTO_|MOTO_|TEST_SERVER_MODE|TEST_PROXY_MODE|INITIAL_NO_AUTH|(https?|all|no)_proxy$)", re.IGNORECASE)
+_STRIPPED = re.compile(
+    r"^(AWS_|BOTO_|MOTO_|TEST_SERVER_MODE|TEST_PROXY_MODE|INITIAL_NO_AUTH|(https?|all|no)_proxy$)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def start(timeout: float = 90.0) -> Emulator:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkbookError(
-            f"The embedded AWS cannot write to {directory}: {error.strerror}.", "Point WORKBOOK_HOME at a directory you may write to."
+            f"The embedded AWS cannot write to {directory}: {error.strerror}.",
+            "Point WORKBOOK_HOME at a directory you may write to.",
         ) from error
     with lock(directory / "start.lock", timeout):
         found = find()
@@ -104,7 +107,9 @@ def stop() -> bool:
                 _forget(running.instance)
                 return True
             time.sleep(0.05)
-    raise WorkbookError(f"The embedded AWS (process {running.pid}) does not end.", f"End it by hand: kill -9 {running.pid}")
+    raise WorkbookError(
+        f"The embedded AWS (process {running.pid}) does not end.", f"End it by hand: kill -9 {running.pid}"
+    )
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,9 @@ def _end_unresponsive() -> bool:
     emulator = record.emulator
     ours = False
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        shown = subprocess.run(["ps", "-ww", "-p", str(emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10)
+        shown = subprocess.run(
+            ["ps", "-ww", "-p", str(emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10
+        )
         # The instance id on its command line tells our server from another process that got the same pid.
         ours = emulator.instance in shown.stdout
     if ours:
@@ -178,7 +185,9 @@ def _forced_port() -> int:
     if not value:
         return 0
     if not re.fullmatch(r"\d{1,5}", value) or not 1024 <= int(value) <= 65535:
-        raise WorkbookError(f"{PORT_VARIABLE} is {value!r}, which is no port.", "Use 1024 to 65535, or leave it unset for a free one.")
+        raise WorkbookError(
+            f"{PORT_VARIABLE} is {value!r}, which is no port.", "Use 1024 to 65535, or leave it unset for a free one."
+        )
     return int(value)
 
 
@@ -223,7 +232,9 @@ def _launch(directory: Path, port: int, timeout: float) -> Emulator:
         time.sleep(0.03)
     with contextlib.suppress(ProcessLookupError):
         process.kill()
-    raise WorkbookError(f"The embedded AWS did not answer within {timeout:.0f} s.", f"Its log is {log}; try again.", _tail(log))
+    raise WorkbookError(
+        f"The embedded AWS did not answer within {timeout:.0f} s.", f"Its log is {log}; try again.", _tail(log)
+    )
 
 
 def _start_error(code: int, port: int, log: Path) -> WorkbookError:

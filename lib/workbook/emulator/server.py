@@ -19,8 +19,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from workbook import paths, ports
 from workbook.emulator.process import HEALTH_PATH, PORT_TAKEN
+from workbook.host import paths, ports
 
 SETTINGS = {
     # Policies such as AmazonECSTaskExecutionRolePolicy exist, as they do on AWS.

@@ -3,6 +3,6 @@
 from workbook.inventory.reader import read_inventory
 from workbook.inventory.schema import STATEMENT, TABLES, Table
 from workbook.inventory.snapshot import Inventory, Scope
-from workbook.layers import LAYERS
+from workbook.terraform.hcl import LAYERS
 
 __all__ = ["LAYERS", "STATEMENT", "TABLES", "Inventory", "Scope", "Table", "read_inventory"]

@@ -36,7 +36,9 @@ class Aws:
     progress : told (calls done, calls known so far, the call that ended), on the event loop's thread.
     """
 
-    def __init__(self, client: ClientFactory, scope: Scope, pool: Executor, progress: Callable[[int, int, str], None]) -> None:
+    def __init__(
+        self, client: ClientFactory, scope: Scope, pool: Executor, progress: Callable[[int, int, str], None]
+    ) -> None:
         self.scope = scope
         self.problems: set[tuple[str, str, str]] = set()
         self._client = client
@@ -54,7 +56,14 @@ class Aws:
         return list((answer or {}).get(key) or [])
 
     async def get(
-        self, service: str, operation: str, *, tables: Iterable[str], region: str | None = None, absent: Iterable[str] = (), **params: Any
+        self,
+        service: str,
+        operation: str,
+        *,
+        tables: Iterable[str],
+        region: str | None = None,
+        absent: Iterable[str] = (),
+        **params: Any,
     ) -> Row | None:
         """The answer of an operation, its pages joined. The same call is made once, however many ask for it.
 
@@ -87,7 +96,16 @@ class Aws:
         return None
 
     async def in_batches(
-        self, service: str, operation: str, key: str, parameter: str, values: list[str], size: int, *, tables: Iterable[str], **params: Any
+        self,
+        service: str,
+        operation: str,
+        key: str,
+        parameter: str,
+        values: list[str],
+        size: int,
+        *,
+        tables: Iterable[str],
+        **params: Any,
     ) -> list[Any]:
         """The list `key` for all `values`, asked for `size` at a time, as much as the operation takes."""
         slices = [values[start : start + size] for start in range(0, len(values), size)]
@@ -103,13 +121,19 @@ class Aws:
             return await loop.run_in_executor(self._pool, functools.partial(_answer, client, operation, params))
         except _UNREACHABLE as error:
             raise WorkbookError(
-                f"AWS does not answer: {error}", "Check that the target is running and that this machine reaches it, then read again."
+                f"AWS does not answer: {error}",
+                "Check that the target is running and that this machine reaches it, then read again.",
             ) from error
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _NO_CREDENTIALS:
                 raise _credentials(error) from error
             return error
-        except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError, boto.SSOError) as error:
+        except (
+            boto.NoCredentialsError,
+            boto.PartialCredentialsError,
+            boto.CredentialRetrievalError,
+            boto.SSOError,
+        ) as error:
             raise _credentials(error) from error
         except BotoCoreError as error:
             return error
@@ -124,7 +148,9 @@ class Aws:
 
     async def _create_client(self, service: str, region: str) -> Any:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._creator, _created, self._client, service, region)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._creator, _created, self._client, service, region
+            )
         except BotoCoreError as error:  # such as a profile that does not exist
             raise _credentials(error) from error
 
@@ -159,5 +185,6 @@ def _answer(client: Any, operation: str, params: Row) -> Row:
 
 def _credentials(error: Exception) -> WorkbookError:
     return WorkbookError(
-        f"AWS cannot be asked with these credentials: {error}", "Renew them (aws sts get-caller-identity shows whose they are)."
+        f"AWS cannot be asked with these credentials: {error}",
+        "Renew them (aws sts get-caller-identity shows whose they are).",
     )

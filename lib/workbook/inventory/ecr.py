@@ -74,7 +74,9 @@ def _lifecycle_rule(repository: str, rule: Row) -> Row:
         "priority": rule["rulePriority"],
         "description": rule.get("description", ""),
         "tag_status": selection["tagStatus"],
-        "tag_patterns": sorted([*selection.get("tagPatternList", []), *(f"{p}*" for p in selection.get("tagPrefixList", []))]),
+        "tag_patterns": sorted(
+            [*selection.get("tagPatternList", []), *(f"{p}*" for p in selection.get("tagPrefixList", []))]
+        ),
         "count_type": selection["countType"],
         "count_number": selection["countNumber"],
         "action": rule["action"]["type"],

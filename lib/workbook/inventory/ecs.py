@@ -18,7 +18,9 @@ from workbook.inventory.vpc import Network, group_names, subnet_names
 
 async def read(aws: Aws) -> dict[str, list[Row]]:
     """Rows of the tables of the layer `ecs`."""
-    parts = await asyncio.gather(_containers(aws), _load_balancers(aws), _target_groups(aws), _autoscaling(aws), _log_groups(aws))
+    parts = await asyncio.gather(
+        _containers(aws), _load_balancers(aws), _target_groups(aws), _autoscaling(aws), _log_groups(aws)
+    )
     return {table: rows for part in parts for table, rows in part.items()}
 
 
@@ -41,7 +43,10 @@ async def _containers(aws: Aws) -> dict[str, list[Row]]:
     services = [s for part in parts for s in part if s.get("status") != "INACTIVE"]
     used = sorted({s["taskDefinition"] for s in services})
     definitions = await asyncio.gather(
-        *(aws.get("ecs", "describe_task_definition", tables=["task_definitions", "containers"], taskDefinition=arn) for arn in used)
+        *(
+            aws.get("ecs", "describe_task_definition", tables=["task_definitions", "containers"], taskDefinition=arn)
+            for arn in used
+        )
     )
     definitions_read = [d["taskDefinition"] for d in definitions if d]
     return {
@@ -54,7 +59,9 @@ async def _containers(aws: Aws) -> dict[str, list[Row]]:
 
 async def _services_of(aws: Aws, cluster: str, tables: Iterable[str]) -> list[Row]:
     arns = await aws.all("ecs", "list_services", "serviceArns", tables=tables, cluster=cluster)
-    return await aws.in_batches("ecs", "describe_services", "services", "services", arns, 10, tables=tables, cluster=cluster)
+    return await aws.in_batches(
+        "ecs", "describe_services", "services", "services", arns, 10, tables=tables, cluster=cluster
+    )
 
 
 def _cluster(cluster: Row) -> Row:
@@ -74,7 +81,9 @@ def _service(service: Row, names: Mapping[str, str]) -> Row:
     breaker = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     balancers = service.get("loadBalancers") or []
     subnet_ids, group_ids = network.get("subnets") or [], network.get("securityGroups") or []
-    strategy = [f"{s['capacityProvider']} weight {s.get('weight', 0)}" for s in service.get("capacityProviderStrategy") or []]
+    strategy = [
+        f"{s['capacityProvider']} weight {s.get('weight', 0)}" for s in service.get("capacityProviderStrategy") or []
+    ]
     return {
         "name": service["serviceName"],
         "cluster": last(service["clusterArn"]),
@@ -132,7 +141,9 @@ def _container(container: Row, definition: Row) -> Row:
         "health_interval": health.get("interval"),
         "log_group": logs.get("awslogs-group", ""),
         "entry_point": container.get("entryPoint") or [],
-        "environment": {e["name"]: e["value"] for e in sorted(container.get("environment") or [], key=lambda e: str(e["name"]))},
+        "environment": {
+            e["name"]: e["value"] for e in sorted(container.get("environment") or [], key=lambda e: str(e["name"]))
+        },
         "secrets": sorted(s["name"] for s in container.get("secrets") or []),
         "dropped_capabilities": sorted(capabilities.get("drop") or []),
         "mount_points": sorted(f"{m['containerPath']} ({'read' if m.get('readOnly') else 'write'})" for m in mounts),
@@ -147,20 +158,35 @@ async def _load_balancers(aws: Aws) -> dict[str, list[Row]]:
         _network_names(aws, ["load_balancers"]),
         asyncio.gather(
             *(
-                aws.get("elbv2", "describe_load_balancer_attributes", tables=["load_balancers"], LoadBalancerArn=b["LoadBalancerArn"])
+                aws.get(
+                    "elbv2",
+                    "describe_load_balancer_attributes",
+                    tables=["load_balancers"],
+                    LoadBalancerArn=b["LoadBalancerArn"],
+                )
                 for b in found
             )
         ),
         asyncio.gather(
             *(
-                aws.all("elbv2", "describe_listeners", "Listeners", tables=["listeners"], LoadBalancerArn=b["LoadBalancerArn"])
+                aws.all(
+                    "elbv2",
+                    "describe_listeners",
+                    "Listeners",
+                    tables=["listeners"],
+                    LoadBalancerArn=b["LoadBalancerArn"],
+                )
                 for b in found
             )
         ),
     )
     return {
         "load_balancers": [_load_balancer(b, _attributes(a), names) for b, a in zip(found, attributes, strict=True)],
-        "listeners": [_listener(listener, b["LoadBalancerName"]) for b, part in zip(found, listeners, strict=True) for listener in part],
+        "listeners": [
+            _listener(listener, b["LoadBalancerName"])
+            for b, part in zip(found, listeners, strict=True)
+            for listener in part
+        ],
     }
 
 
@@ -197,7 +223,9 @@ def _access_logs(attributes: Mapping[str, str] | None) -> str | None:
         return None
     if attributes.get("access_logs.s3.enabled") != "true":
         return ""
-    return "/".join(part for part in (attributes.get("access_logs.s3.bucket"), attributes.get("access_logs.s3.prefix")) if part)
+    return "/".join(
+        part for part in (attributes.get("access_logs.s3.bucket"), attributes.get("access_logs.s3.prefix")) if part
+    )
 
 
 def _listener(listener: Row, balancer: str) -> Row:
@@ -219,7 +247,9 @@ def _action_target(action: Row) -> str:
         return f"{redirect.get('Protocol', '')}:{redirect.get('Port', '')}"
     if response := action.get("FixedResponseConfig"):
         return str(response.get("StatusCode", ""))
-    groups = [g["TargetGroupArn"] for g in (action.get("ForwardConfig") or {}).get("TargetGroups", [])] or [action.get("TargetGroupArn")]
+    groups = [g["TargetGroupArn"] for g in (action.get("ForwardConfig") or {}).get("TargetGroups", [])] or [
+        action.get("TargetGroupArn")
+    ]
     return ", ".join(sorted(_target_group_name(arn) for arn in groups if arn))
 
 
@@ -240,7 +270,9 @@ async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
             aws.get("elbv2", "describe_target_health", tables=tables, TargetGroupArn=arn),
         )
         attributes = _attributes(answer) or {}
-        targets = None if health is None else [t["TargetHealth"]["State"] for t in health.get("TargetHealthDescriptions", [])]
+        targets = (
+            None if health is None else [t["TargetHealth"]["State"] for t in health.get("TargetHealthDescriptions", [])]
+        )
         return {
             "name": group["TargetGroupName"],
             "protocol": group.get("Protocol", ""),
@@ -263,8 +295,20 @@ async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
 async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
     tables = ["autoscaling"]
     targets, policies = await asyncio.gather(
-        aws.all("application-autoscaling", "describe_scalable_targets", "ScalableTargets", tables=tables, ServiceNamespace="ecs"),
-        aws.all("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", tables=tables, ServiceNamespace="ecs"),
+        aws.all(
+            "application-autoscaling",
+            "describe_scalable_targets",
+            "ScalableTargets",
+            tables=tables,
+            ServiceNamespace="ecs",
+        ),
+        aws.all(
+            "application-autoscaling",
+            "describe_scaling_policies",
+            "ScalingPolicies",
+            tables=tables,
+            ServiceNamespace="ecs",
+        ),
     )
     rows = []
     for target in targets:
@@ -274,7 +318,9 @@ async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
         of_target = [p for p in policies if p["ResourceId"] == target["ResourceId"]]
         for policy in of_target or [{}]:
             tracking = policy.get("TargetTrackingScalingPolicyConfiguration") or {}
-            metric = tracking.get("PredefinedMetricSpecification") or tracking.get("CustomizedMetricSpecification") or {}
+            metric = (
+                tracking.get("PredefinedMetricSpecification") or tracking.get("CustomizedMetricSpecification") or {}
+            )
             rows.append(
                 {
                     "service": service,
@@ -290,7 +336,9 @@ async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
 
 
 async def _log_groups(aws: Aws) -> dict[str, list[Row]]:
-    found = await aws.all("logs", "describe_log_groups", "logGroups", tables=["log_groups"], logGroupNamePattern=aws.scope.prefix)
+    found = await aws.all(
+        "logs", "describe_log_groups", "logGroups", tables=["log_groups"], logGroupNamePattern=aws.scope.prefix
+    )
     found = [g for g in found if aws.scope.within(g["logGroupName"])]
     keys = await key_names(aws, (g.get("kmsKeyId") for g in found), aws.scope.region, ["log_groups"])
     return {

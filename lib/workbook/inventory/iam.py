@@ -34,14 +34,20 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         if p["Arn"] in in_use or aws.scope.owns(last(p["Arn"]))
     }
     theirs = sorted(in_use - set(customer))
-    documents: dict[str, Any] = {**customer, **dict(zip(theirs, await asyncio.gather(*(_document(aws, a) for a in theirs)), strict=True))}
+    documents: dict[str, Any] = {
+        **customer,
+        **dict(zip(theirs, await asyncio.gather(*(_document(aws, a) for a in theirs)), strict=True)),
+    }
     policies = [_policy(arn, text, roles) for arn, text in documents.items()]
     extra = {r["RoleName"]: r for r in listed}
     return {
         "roles": [_role(r, extra.get(r["RoleName"])) for r in roles],
-        "role_trust_statements": [{"role": r["RoleName"], **s} for r in roles for s in statements(r.get("AssumeRolePolicyDocument"))],
+        "role_trust_statements": [
+            {"role": r["RoleName"], **s} for r in roles for s in statements(r.get("AssumeRolePolicyDocument"))
+        ],
         "policies": policies,
-        "iam_statements": [row for p in policies for row in _managed_statements(p)] + [row for r in roles for row in _inline_statements(r)],
+        "iam_statements": [row for p in policies for row in _managed_statements(p)]
+        + [row for r in roles for row in _inline_statements(r)],
         "instance_profiles": [
             {
                 "name": p["InstanceProfileName"],
@@ -59,7 +65,9 @@ async def _document(aws: Aws, arn: str) -> Any:
     policy = await aws.get("iam", "get_policy", tables=tables, PolicyArn=arn)
     if policy is None:
         return None
-    version = await aws.get("iam", "get_policy_version", tables=tables, PolicyArn=arn, VersionId=policy["Policy"]["DefaultVersionId"])
+    version = await aws.get(
+        "iam", "get_policy_version", tables=tables, PolicyArn=arn, VersionId=policy["Policy"]["DefaultVersionId"]
+    )
     return (version or {}).get("PolicyVersion", {}).get("Document")
 
 
@@ -106,7 +114,11 @@ def _policy(arn: str, text: Any, roles: list[Row]) -> Row:
 def _managed_statements(policy: Row) -> list[Row]:
     kinds = [("attached", policy["attached_to"]), ("boundary", policy["boundary_of"])]
     used = [(kind, roles) for kind, roles in kinds if roles] or [("unattached", [])]
-    return [{"policy": policy["name"], "kind": kind, "roles": roles, **s} for kind, roles in used for s in statements(policy["document"])]
+    return [
+        {"policy": policy["name"], "kind": kind, "roles": roles, **s}
+        for kind, roles in used
+        for s in statements(policy["document"])
+    ]
 
 
 def _inline_statements(role: Row) -> list[Row]:

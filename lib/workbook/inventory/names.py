@@ -34,4 +34,7 @@ async def key_names(aws: Aws, keys: Iterable[str | None], region: str, tables: I
     unnamed = {key for key in given if "alias/" not in key}
     found = await aws.all("kms", "list_aliases", "Aliases", region=region, tables=tables) if unnamed else []
     aliases = {alias["TargetKeyId"]: alias["AliasName"] for alias in found if alias.get("TargetKeyId")}
-    return {key: f"alias/{key.split('alias/', 1)[1]}" if key not in unnamed else aliases.get(last(key), key) for key in given}
+    return {
+        key: f"alias/{key.split('alias/', 1)[1]}" if key not in unnamed else aliases.get(last(key), key)
+        for key in given
+    }

@@ -14,8 +14,8 @@ from workbook.inventory import ecr, ecs, iam, s3, vpc
 from workbook.inventory.aws import Aws
 from workbook.inventory.schema import TABLES
 from workbook.inventory.snapshot import Inventory, Row, Scope, frame
-from workbook.layers import LAYERS
 from workbook.target import ClientFactory
+from workbook.terraform.hcl import LAYERS
 
 Rows = dict[str, list[Row]]
 _READERS: dict[str, Callable[[Aws], Awaitable[Rows]]] = {

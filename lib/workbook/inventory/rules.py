@@ -58,7 +58,11 @@ def security_group(group: Row, names: Mapping[str, str]) -> Row:
 
 def _count(permissions: Iterable[Row]) -> int:
     # A permission is a port range; each of its peers is a rule.
-    return sum(len(p.get(key) or []) for p in permissions for key in ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds"))
+    return sum(
+        len(p.get(key) or [])
+        for p in permissions
+        for key in ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds")
+    )
 
 
 def group_rule(rule: Row, names: Mapping[str, str]) -> Row:

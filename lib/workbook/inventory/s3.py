@@ -53,7 +53,9 @@ async def _bucket(aws: Aws, bucket: Row) -> dict[str, list[Row]]:
         setting("get_bucket_policy", "NoSuchBucketPolicy", table="bucket_policy_statements"),
         setting("get_bucket_tagging", "NoSuchTagSet"),
     )
-    default = _first(_first(encryption, "ServerSideEncryptionConfiguration", "Rules"), "ApplyServerSideEncryptionByDefault")
+    default = _first(
+        _first(encryption, "ServerSideEncryptionConfiguration", "Rules"), "ApplyServerSideEncryptionByDefault"
+    )
     key = (default or {}).get("KMSMasterKeyID", "")
     keys = await key_names(aws, [key], region, ["buckets"])
     target = _first(logging, "LoggingEnabled")
@@ -107,7 +109,10 @@ def _partition(region: str) -> str:
 def _lifecycle(bucket: str, rule: Row) -> Row:
     chosen = rule.get("Filter") or {}
     transitions = [f"{t['StorageClass']} after {t['Days']} days" for t in rule.get("Transitions", []) if "Days" in t]
-    older = [f"{t['StorageClass']} {t['NoncurrentDays']} days after being replaced" for t in rule.get("NoncurrentVersionTransitions", [])]
+    older = [
+        f"{t['StorageClass']} {t['NoncurrentDays']} days after being replaced"
+        for t in rule.get("NoncurrentVersionTransitions", [])
+    ]
     return {
         "bucket": bucket,
         "rule": rule.get("ID", ""),

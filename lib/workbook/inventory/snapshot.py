@@ -14,7 +14,7 @@ import pandas as pd
 
 from workbook.errors import WorkbookError
 from workbook.inventory.schema import TABLES, Table
-from workbook.layers import LAYERS
+from workbook.terraform.hcl import LAYERS
 
 Row = dict[str, Any]
 PROBLEM_COLUMNS = ["table", "call", "error"]
@@ -51,7 +51,9 @@ class Inventory:
         cells, so nothing may be concluded from their absence.
     """
 
-    def __init__(self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Row] = ()) -> None:
+    def __init__(
+        self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Row] = ()
+    ) -> None:
         self.scope = scope
         self.taken_at = taken_at
         self.problems = pd.DataFrame(list(problems), columns=PROBLEM_COLUMNS, dtype=object)
@@ -75,7 +77,12 @@ class Inventory:
         for name in tables:
             _known(name, TABLES, "table")
         frames = {name: frame(table, _records(tables.get(name, []))) for name, table in TABLES.items()}
-        return cls(scope or Scope("alloy-dev-take-home", "us-east-1", "us-west-2"), taken_at or datetime.now(UTC), frames, problems)
+        return cls(
+            scope or Scope("alloy-dev-take-home", "us-east-1", "us-west-2"),
+            taken_at or datetime.now(UTC),
+            frames,
+            problems,
+        )
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         """A copy of one table, rows in the natural order of their names. The lists and dicts in its cells are not copied.
@@ -87,7 +94,9 @@ class Inventory:
         _known(table, TABLES, "table")
         if table not in self._tables:
             layer = TABLES[table].layer
-            raise WorkbookError(f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}.")
+            raise WorkbookError(
+                f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}."
+            )
         return self._tables[table].copy()
 
     def __contains__(self, table: object) -> bool:
@@ -111,24 +120,27 @@ class Inventory:
 
     def replace(self, **tables: pd.DataFrame | list[Row]) -> Inventory:
         """A copy with some tables exchanged, for what-ifs."""
-        return Inventory.from_tables({**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems))._only(self._tables)
+        return Inventory.from_tables(
+            {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
+        )._only(self._tables)
 
     def to_json(self) -> str:
         """The whole inventory as JSON text, keys and rows in a fixed order, one row a line."""
         tables = ",\n".join(
-            f"  {json.dumps(name)}: [" + ",".join(f"\n   {json.dumps(row)}" for row in self.records(name)) + "]" for name in self._tables
+            f"  {json.dumps(name)}: [" + ",".join(f"\n   {json.dumps(row)}" for row in self.records(name)) + "]"
+            for name in self._tables
         )
         problems = json.dumps(_records(self.problems))
-        head = (
-            f' "scope": {json.dumps(asdict(self.scope))},\n "taken_at": {json.dumps(self.taken_at.isoformat())},\n "problems": {problems}'
-        )
+        head = f' "scope": {json.dumps(asdict(self.scope))},\n "taken_at": {json.dumps(self.taken_at.isoformat())},\n "problems": {problems}'
         return f'{{\n{head},\n "tables": {{\n{tables}\n }}\n}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Inventory:
         """What `to_json` wrote."""
         data = json.loads(text)
-        whole = cls.from_tables(data["tables"], Scope(**data["scope"]), datetime.fromisoformat(data["taken_at"]), data["problems"])
+        whole = cls.from_tables(
+            data["tables"], Scope(**data["scope"]), datetime.fromisoformat(data["taken_at"]), data["problems"]
+        )
         return whole._only(data["tables"])
 
     def _only(self, tables: Iterable[str]) -> Inventory:
@@ -165,7 +177,10 @@ def natural(value: Any) -> list[tuple[int, int, str]]:
 def _records(table: pd.DataFrame | list[Row]) -> list[Row]:
     if isinstance(table, list):
         return table
-    return [{str(column): None if value is pd.NA else value for column, value in row.items()} for row in table.to_dict("records")]
+    return [
+        {str(column): None if value is pd.NA else value for column, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _known(name: str, names: Iterable[str], what: str) -> None:

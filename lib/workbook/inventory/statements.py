@@ -22,7 +22,10 @@ def document(policy: str | Mapping[str, Any] | None) -> Row:
 
 def statements(policy: str | Mapping[str, Any] | None) -> list[Row]:
     """Rows with the columns of `schema.STATEMENT`, in the order of the document; [] for no policy."""
-    return [_row(statement, position) for position, statement in enumerate(_list(document(policy).get("Statement")), start=1)]
+    return [
+        _row(statement, position)
+        for position, statement in enumerate(_list(document(policy).get("Statement")), start=1)
+    ]
 
 
 def summary(policy: str | Mapping[str, Any] | None) -> str:

@@ -44,7 +44,9 @@ class Network:
         ids = [vpc["VpcId"] for vpc in await self.vpcs(tables)]
         if not ids:
             return []
-        return await self._aws.all("ec2", operation, key, tables=tables, **{parameter: [{"Name": field, "Values": ids}]})
+        return await self._aws.all(
+            "ec2", operation, key, tables=tables, **{parameter: [{"Name": field, "Values": ids}]}
+        )
 
     async def subnets(self, tables: Iterable[str]) -> list[Row]:
         return await self.of_vpcs("describe_subnets", "Subnets", tables)
@@ -68,7 +70,9 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
     with_subnets = ["subnets", "routes", "nat_gateways", "endpoints", "nacl_entries"]
 
     async def group_rules() -> list[Row]:
-        ids = sorted(g["GroupId"] for g in await network.groups(["security_groups", "security_group_rules", "endpoints"]))
+        ids = sorted(
+            g["GroupId"] for g in await network.groups(["security_groups", "security_group_rules", "endpoints"])
+        )
         pages = await asyncio.gather(
             *(
                 aws.all(
@@ -85,11 +89,17 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
 
     async def prefix_lists() -> list[Row]:
         # Only needed where something refers to one, and only names come of it.
-        tables, rules = await asyncio.gather(network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]), group_rules())
-        used = any(r.get("DestinationPrefixListId") for t in tables for r in t["Routes"]) or any(r.get("PrefixListId") for r in rules)
+        tables, rules = await asyncio.gather(
+            network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]), group_rules()
+        )
+        used = any(r.get("DestinationPrefixListId") for t in tables for r in t["Routes"]) or any(
+            r.get("PrefixListId") for r in rules
+        )
         if not used:
             return []
-        return await aws.all("ec2", "describe_managed_prefix_lists", "PrefixLists", tables=["routes", "security_group_rules"])
+        return await aws.all(
+            "ec2", "describe_managed_prefix_lists", "PrefixLists", tables=["routes", "security_group_rules"]
+        )
 
     async def dns(vpc_id: str, attribute: str) -> bool | None:
         answer = await aws.get("ec2", "describe_vpc_attribute", tables=["vpcs"], VpcId=vpc_id, Attribute=attribute)
@@ -111,7 +121,19 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
             for v, s, h in zip(found, support, hostnames, strict=True)
         ]
 
-    vpcs, subnets, groups, rules, lists, route_tables, acls, gateways, nats, endpoints, flow_logs = await asyncio.gather(
+    (
+        vpcs,
+        subnets,
+        groups,
+        rules,
+        lists,
+        route_tables,
+        acls,
+        gateways,
+        nats,
+        endpoints,
+        flow_logs,
+    ) = await asyncio.gather(
         vpc_rows(),
         network.subnets(with_subnets),
         network.groups(["security_groups", "security_group_rules", "endpoints"]),
@@ -119,9 +141,13 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         prefix_lists(),
         network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets", "endpoints"]),
         network.of_vpcs("describe_network_acls", "NetworkAcls", ["nacl_entries", "subnets"]),
-        network.of_vpcs("describe_internet_gateways", "InternetGateways", ["internet_gateways", "routes"], "attachment.vpc-id"),
+        network.of_vpcs(
+            "describe_internet_gateways", "InternetGateways", ["internet_gateways", "routes"], "attachment.vpc-id"
+        ),
         network.of_vpcs("describe_nat_gateways", "NatGateways", ["nat_gateways", "routes"], parameter="Filter"),
-        network.of_vpcs("describe_vpc_endpoints", "VpcEndpoints", ["endpoints", "endpoint_policy_statements", "routes"]),
+        network.of_vpcs(
+            "describe_vpc_endpoints", "VpcEndpoints", ["endpoints", "endpoint_policy_statements", "routes"]
+        ),
         network.of_vpcs("describe_flow_logs", "FlowLogs", ["flow_logs"], "resource-id", "Filter"),
     )
     nats = [n for n in nats if n["State"] != "deleted"]
@@ -161,7 +187,9 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
             {"endpoint": names[e["VpcEndpointId"]], **s} for e in endpoints for s in statements(e.get("PolicyDocument"))
         ],
         "nacl_entries": [
-            acl_entry(e, a, names, [s for s, acl in acl_of.items() if acl == a["NetworkAclId"]]) for a in acls for e in a["Entries"]
+            acl_entry(e, a, names, [s for s, acl in acl_of.items() if acl == a["NetworkAclId"]])
+            for a in acls
+            for e in a["Entries"]
         ],
         "security_groups": [security_group(g, names) for g in groups],
         "security_group_rules": [group_rule(r, names) for r in rules],
@@ -179,7 +207,9 @@ def _is_main(table: Row) -> bool:
 
 def _table_of_subnets(subnets: Iterable[Row], route_tables: Iterable[Row]) -> dict[str, str]:
     """Subnet id -> route table id: its own, else the main one of its VPC."""
-    own = {a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations", []) if a.get("SubnetId")}
+    own = {
+        a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations", []) if a.get("SubnetId")
+    }
     main = {t["VpcId"]: t["RouteTableId"] for t in route_tables if _is_main(t)}
     return {s["SubnetId"]: table for s in subnets if (table := own.get(s["SubnetId"]) or main.get(s["VpcId"]))}
 
@@ -187,13 +217,19 @@ def _table_of_subnets(subnets: Iterable[Row], route_tables: Iterable[Row]) -> di
 def _public(route_tables: Iterable[Row]) -> dict[str, bool]:
     """Route table id -> whether it leads to an internet gateway."""
     return {
-        t["RouteTableId"]: any(str(r.get("GatewayId", "")).startswith("igw-") and r.get("State") != "blackhole" for r in t["Routes"])
+        t["RouteTableId"]: any(
+            str(r.get("GatewayId", "")).startswith("igw-") and r.get("State") != "blackhole" for r in t["Routes"]
+        )
         for t in route_tables
     }
 
 
 def _subnets(
-    subnets: Iterable[Row], names: Mapping[str, str], table_of: Mapping[str, str], acl_of: Mapping[str, str], public: Mapping[str, bool]
+    subnets: Iterable[Row],
+    names: Mapping[str, str],
+    table_of: Mapping[str, str],
+    acl_of: Mapping[str, str],
+    public: Mapping[str, bool],
 ) -> list[Row]:
     rows = []
     for s in subnets:
@@ -223,7 +259,12 @@ def _routes(route_tables: Iterable[Row], names: Mapping[str, str], table_of: Map
     for t in route_tables:
         users = [subnet for subnet, table in table_of.items() if table == t["RouteTableId"]]
         for r in t["Routes"]:
-            destination = r.get("DestinationCidrBlock") or r.get("DestinationIpv6CidrBlock") or r.get("DestinationPrefixListId") or ""
+            destination = (
+                r.get("DestinationCidrBlock")
+                or r.get("DestinationIpv6CidrBlock")
+                or r.get("DestinationPrefixListId")
+                or ""
+            )
             target, kind = _target(r)
             rows.append(
                 {

@@ -53,5 +53,11 @@ def apply() -> None:
                 return json.dumps({"Subscribers": notification.subscribers})
         raise NotFoundException("Unable to get subscribers - the notification doesn't exist.")
 
-    for function in (create_budget, list_tags_for_resource, tag_resource, untag_resource, describe_subscribers_for_notification):
+    for function in (
+        create_budget,
+        list_tags_for_resource,
+        tag_resource,
+        untag_resource,
+        describe_subscribers_for_notification,
+    ):
         override(BudgetsResponse, **{function.__name__: function})

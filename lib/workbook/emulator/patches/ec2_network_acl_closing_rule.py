@@ -18,10 +18,14 @@ def apply() -> None:
 
     create = EC2Backend.create_network_acl
 
-    def create_network_acl(self: Any, vpc_id: str, tags: list[dict[str, str]] | None = None, default: bool = False) -> Any:
+    def create_network_acl(
+        self: Any, vpc_id: str, tags: list[dict[str, str]] | None = None, default: bool = False
+    ) -> Any:
         acl = create(self, vpc_id, tags, default)
         for egress in () if default else (True, False):
-            self.create_network_acl_entry(acl.id, 32767, "-1", "deny", egress, "0.0.0.0/0", None, None, None, None, None)
+            self.create_network_acl_entry(
+                acl.id, 32767, "-1", "deny", egress, "0.0.0.0/0", None, None, None, None, None
+            )
         return acl
 
     override(EC2Backend, create_network_acl=create_network_acl)

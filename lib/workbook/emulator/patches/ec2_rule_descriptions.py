@@ -57,13 +57,29 @@ def apply() -> None:
                 group = {"GroupId": written["ReferencedGroupId"], "OwnerId": self.account_id, "UserId": self.account_id}
                 rule.source_group, rule.ip_range, rule.prefix_list, rule.prefix_list_id = group, {}, {}, None
             elif "PrefixListId" in written:
-                rule.prefix_list, rule.prefix_list_id = {"PrefixListId": written["PrefixListId"]}, written["PrefixListId"]
+                rule.prefix_list, rule.prefix_list_id = (
+                    {"PrefixListId": written["PrefixListId"]},
+                    written["PrefixListId"],
+                )
                 rule.source_group, rule.ip_range = {}, {}
             else:
-                key, value = ("CidrIp", written.get("CidrIpv4")) if "CidrIpv4" in written else ("CidrIpv6", written.get("CidrIpv6"))
+                key, value = (
+                    ("CidrIp", written.get("CidrIpv4"))
+                    if "CidrIpv4" in written
+                    else ("CidrIpv6", written.get("CidrIpv6"))
+                )
                 rule.ip_range, rule.source_group, rule.prefix_list, rule.prefix_list_id = {key: value}, {}, {}, None
             if description is not None:
                 peer(rule)["Description"] = description
 
-    override(SecurityGroupRule, __init__=rule_init, __eq__=rule_equal, description=property(lambda self: peer(self).get("Description")))
-    override(EC2Backend, _sg_update_description=sg_update_description, modify_security_group_rules=modify_security_group_rules)
+    override(
+        SecurityGroupRule,
+        __init__=rule_init,
+        __eq__=rule_equal,
+        description=property(lambda self: peer(self).get("Description")),
+    )
+    override(
+        EC2Backend,
+        _sg_update_description=sg_update_description,
+        modify_security_group_rules=modify_security_group_rules,
+    )

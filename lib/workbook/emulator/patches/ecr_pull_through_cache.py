@@ -38,7 +38,9 @@ def apply() -> None:
         return kept
 
     def missing(prefix: str) -> RuleError:
-        return RuleError("PullThroughCacheRuleNotFoundException", f"No pull through cache rule has the prefix '{prefix}'.")
+        return RuleError(
+            "PullThroughCacheRuleNotFoundException", f"No pull through cache rule has the prefix '{prefix}'."
+        )
 
     def create_pull_through_cache_rule(self: Any) -> ActionResult:
         prefix = self._get_param("ecrRepositoryPrefix")

@@ -38,10 +38,16 @@ def apply() -> None:
         for parameter, (attribute, default) in _FIELDS.items():
             given = self._get_param(parameter)
             setattr(service, attribute, default if given is None else given)
-        service.deployment_configuration = {"maximumPercent": 200, "minimumHealthyPercent": 100, **service.deployment_configuration}
+        service.deployment_configuration = {
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+            **service.deployment_configuration,
+        }
         strategy = self._get_param("capacityProviderStrategy")
         if not strategy and not self._get_param("launchType"):
-            strategy = self.ecs_backend._get_cluster(self._get_param("cluster", "default")).default_capacity_provider_strategy
+            strategy = self.ecs_backend._get_cluster(
+                self._get_param("cluster", "default")
+            ).default_capacity_provider_strategy
         if strategy:
             service.capacity_provider_strategy = strategy
             service.launch_type = None

@@ -65,7 +65,9 @@ def apply() -> None:
         service_name: str | None = None,
         desiredStatus: str | None = None,
     ) -> list[Any]:
-        tasks = list_tasks_of(self, cluster_str, container_instance, family, started_by, None, desiredStatus or "RUNNING")
+        tasks = list_tasks_of(
+            self, cluster_str, container_instance, family, started_by, None, desiredStatus or "RUNNING"
+        )
         if service_name:
             tasks = [task for task in tasks if task.group == f"service:{service_name.rsplit('/', 1)[-1]}"]
         return tasks
@@ -105,7 +107,9 @@ def settle(backend: Any, service: Any) -> None:
 
 def _on_fargate(service: Any) -> bool:
     strategy = getattr(service, "capacity_provider_strategy", None) or []
-    on_fargate = service.launch_type == "FARGATE" or any(each["capacityProvider"].startswith("FARGATE") for each in strategy)
+    on_fargate = service.launch_type == "FARGATE" or any(
+        each["capacityProvider"].startswith("FARGATE") for each in strategy
+    )
     return on_fargate and bool(service.network_configuration) and bool(service.deployments)
 
 
@@ -164,7 +168,9 @@ def _launch(backend: Any, cluster: Any, service: Any, definition: Any, shape: st
         container = Container(SimpleNamespace(arn=task.task_arn, container_definitions=[each]))  # type: ignore
         container.last_status = "RUNNING"
         container.health_status = "UNKNOWN"
-        container.network_interfaces = [{"attachmentId": task.attachments[0]["id"], "privateIpv4Address": details["privateIPv4Address"]}]
+        container.network_interfaces = [
+            {"attachmentId": task.attachments[0]["id"], "privateIpv4Address": details["privateIPv4Address"]}
+        ]
         task.containers.append(container)
     backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
     task.targets = []
@@ -208,4 +214,6 @@ def _count(backend: Any, cluster: Any, service: Any) -> None:
     )
     cluster.running_tasks_count = len(_running(backend, cluster))
     cluster.pending_tasks_count = 0
-    cluster.active_services_count = sum(each.status == "ACTIVE" and each.cluster_arn == cluster.arn for each in backend.services.values())
+    cluster.active_services_count = sum(
+        each.status == "ACTIVE" and each.cluster_arn == cluster.arn for each in backend.services.values()
+    )

@@ -34,7 +34,12 @@ _BUCKET_PARTS = {
     "intelligent-tiering": "IntelligentTieringConfiguration",
     "requestPayment": "BucketRequestPayment",
 }
-_HEADER_KEYS = ("x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class")
+_HEADER_KEYS = (
+    "x-amz-acl",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+)
 _PARAMETER_KEYS = ("prefix", "delimiter")
 # Set only on calls that a service makes, and none does here.
 _ABSENT = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid")
@@ -63,8 +68,12 @@ def apply() -> None:
     def decide(bucket: Any, action: str, resource: str) -> str | None:
         if bucket.policy is None or not has_request_context():
             return None
-        caller = _caller(request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", ""), bucket.account_id)
-        return decision(json.loads(bucket.policy), caller, action, resource, _context(caller, request.headers, request.args))
+        caller = _caller(
+            request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", ""), bucket.account_id
+        )
+        return decision(
+            json.loads(bucket.policy), caller, action, resource, _context(caller, request.headers, request.args)
+        )
 
     def get_permission(self: Any, action: str, resource: str) -> Any:
         if has_request_context() and "delete" not in request.args:
@@ -76,7 +85,10 @@ def apply() -> None:
         bucket = self.backend.buckets.get(bucket_name) if bucket_name and not key_name else None
         if bucket is None or request.method == "POST":
             return
-        if decide(bucket, f"s3:{_bucket_action(request.method, request.args, self.data['Action'])}", bucket.arn) == "Deny":
+        if (
+            decide(bucket, f"s3:{_bucket_action(request.method, request.args, self.data['Action'])}", bucket.arn)
+            == "Deny"
+        ):
             raise BucketAccessDeniedError(bucket=bucket.name)
 
     def key_response_with_error(self: Any, request: Any, full_url: str) -> Any:
@@ -89,7 +101,9 @@ def apply() -> None:
     override(S3Response, _authenticate_and_authorize_s3_action=authorize_bucket, _key_response=key_response_with_error)
 
 
-def decision(policy: Mapping[str, Any], caller: Caller, action: str, resource: str, context: Mapping[str, list[str]]) -> str | None:
+def decision(
+    policy: Mapping[str, Any], caller: Caller, action: str, resource: str, context: Mapping[str, list[str]]
+) -> str | None:
     """Effect of a bucket policy on a request: `Deny`, `Allow`, or None if it says nothing.
 
     Parameters

@@ -31,19 +31,26 @@ def apply() -> None:
         if request.method == "PUT":
             body = self.body.decode() if isinstance(self.body, bytes) else self.body
             # Kept as the inner XML: it is handed back as it came.
-            configurations[name] = re.sub(r"^\s*(<\?xml[^>]*\?>)?\s*<IntelligentTieringConfiguration[^>]*>|</[^>]*>\s*$", "", body)
+            configurations[name] = re.sub(
+                r"^\s*(<\?xml[^>]*\?>)?\s*<IntelligentTieringConfiguration[^>]*>|</[^>]*>\s*$", "", body
+            )
             return 200, {}, ""
         if request.method == "DELETE":
             configurations.pop(name, None)
             return 204, {}, ""
         if not name:
             each = "".join(
-                f"<IntelligentTieringConfiguration>{inner}</IntelligentTieringConfiguration>" for inner in configurations.values()
+                f"<IntelligentTieringConfiguration>{inner}</IntelligentTieringConfiguration>"
+                for inner in configurations.values()
             )
             tag = "ListBucketIntelligentTieringConfigurationsOutput"
             return 200, {}, f'<{tag} xmlns="{_NAMESPACE}"><IsTruncated>false</IsTruncated>{each}</{tag}>'
         if name not in configurations:
             raise S3ClientError("NoSuchConfiguration", "The specified configuration does not exist.")
-        return 200, {}, f'<IntelligentTieringConfiguration xmlns="{_NAMESPACE}">{configurations[name]}</IntelligentTieringConfiguration>'
+        return (
+            200,
+            {},
+            f'<IntelligentTieringConfiguration xmlns="{_NAMESPACE}">{configurations[name]}</IntelligentTieringConfiguration>',
+        )
 
     override(S3Response, _bucket_response=bucket_response)

@@ -27,7 +27,9 @@ def apply() -> None:
         statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
         # A statement for everybody grants the service nothing here: what is asked for names the service.
         policy["Statement"] = [each for each in statements if isinstance(each.get("Principal"), dict)]
-        view = SimpleNamespace(policy=json.dumps(policy).encode(), partition=target_bucket.partition, name=target_bucket.name)
+        view = SimpleNamespace(
+            policy=json.dumps(policy).encode(), partition=target_bucket.partition, name=target_bucket.name
+        )
         return bool(original(view, target_prefix))  # type: ignore[arg-type]
 
     override(FakeBucket, _log_permissions_enabled_policy=staticmethod(enabled))

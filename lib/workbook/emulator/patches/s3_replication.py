@@ -24,7 +24,9 @@ def apply() -> None:
         if not replication:
             raise ReplicationConfigurationNotFoundError(bucket_name=self.bucket_name)
         rules = [_rule(rule) for rule in replication["Rule"]]
-        return self.serialized(ActionResult({"ReplicationConfiguration": {"Role": replication["Role"], "Rules": rules}}))
+        return self.serialized(
+            ActionResult({"ReplicationConfiguration": {"Role": replication["Role"], "Rules": rules}})
+        )
 
     override(S3Response, get_bucket_replication=get_bucket_replication)
 
@@ -39,7 +41,10 @@ def _rule(written: dict[str, Any]) -> dict[str, Any]:
     destination = dict(rule["Destination"])
     for option, minutes in (("ReplicationTime", "Time"), ("Metrics", "EventThreshold")):
         if option in destination and minutes in destination[option]:
-            destination[option] = {**destination[option], minutes: {"Minutes": int(destination[option][minutes]["Minutes"])}}
+            destination[option] = {
+                **destination[option],
+                minutes: {"Minutes": int(destination[option][minutes]["Minutes"])},
+            }
     rule["Destination"] = destination
     return rule
 

@@ -43,7 +43,9 @@ def apply() -> None:
             code = "InternalError" if passing else "NotImplemented"
             message = f"The embedded AWS does not have {service} {operation}."
             if not missing:
-                message = f"The embedded AWS failed at {service} {operation}: {type(error).__name__}: {str(error)[:300]}"
+                message = (
+                    f"The embedded AWS failed at {service} {operation}: {type(error).__name__}: {str(error)[:300]}"
+                )
             body, content_type = _error(protocol, code, message)
             return Response(body, 500 if passing else 501, {"Content-Type": content_type, "x-amzn-ErrorType": code})
 
@@ -84,7 +86,10 @@ def _operation(request: Any) -> str:
 def _error(protocol: str, code: str, message: str) -> tuple[bytes, str]:
     fields = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if protocol == "ec2":
-        return f"<Response><Errors><Error>{fields}</Error></Errors><RequestID>embedded</RequestID></Response>".encode(), "text/xml"
+        return (
+            f"<Response><Errors><Error>{fields}</Error></Errors><RequestID>embedded</RequestID></Response>".encode(),
+            "text/xml",
+        )
     if protocol == "query":
         text = f"<ErrorResponse><Error><Type>Receiver</Type>{fields}</Error><RequestId>embedded</RequestId></ErrorResponse>"
         return text.encode(), "text/xml"

@@ -1,0 +1,135 @@
+"""Claims about the load balancer, the one thing that faces the internet. It belongs to the layer ecs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence, not_applicable
+
+claim = claims_of("ecs")
+
+# Policies that refuse everything below TLS 1.2.
+MODERN_TLS = (
+    "ELBSecurityPolicy-TLS13-1-2-",
+    "ELBSecurityPolicy-TLS13-1-3-",
+    "ELBSecurityPolicy-TLS-1-2-",
+    "ELBSecurityPolicy-FS-1-2-",
+)
+
+
+@claim("ALB-SUBNETS", "high", "The load balancer stands in public subnets of at least two zones.")
+def subnets(view: View) -> Iterator[Evidence]:
+    known = view.named("subnets")
+    for balancer in view["load_balancers"]:
+        found = [known[name] for name in balancer.subnets if name in known]
+        zones = {subnet.az for subnet in found}
+        fine = (
+            found and len(found) == len(balancer.subnets) and all(s.tier == "public" for s in found) and len(zones) >= 2
+        )
+        yield evidence(balancer.name, ", ".join(sorted(f"{s.tier} {s.az}" for s in found)) or "no subnet known", fine)
+
+
+@claim("ALB-HTTPS", "high", "Clients reach the application over HTTPS only.")
+def https(view: View) -> Iterator[Evidence]:
+    encrypted = {listener.load_balancer for listener in view["listeners"] if listener.protocol == "HTTPS"}
+    for listener in view["listeners"]:
+        what = f"{listener.protocol} {listener.port}: {listener.action}"
+        if listener.protocol == "HTTP" and listener.port == 80 and listener.load_balancer not in encrypted:
+            reason = "A certificate needs a domain, and the take-home has none: certificate_arn in locals.tf adds HTTPS and turns HTTP into a redirect."
+            yield accepted(listener.load_balancer, what, reason)
+        else:
+            yield evidence(listener.load_balancer, what, listener.protocol == "HTTPS" or listener.action == "redirect")
+
+
+@claim("ALB-TLS-POLICY", "high", "HTTPS listeners refuse everything below TLS 1.2.")
+def tls_policy(view: View) -> Iterator[Evidence]:
+    for listener in view["listeners"]:
+        if listener.protocol == "HTTPS":
+            yield evidence(
+                listener.load_balancer, listener.ssl_policy or "none", listener.ssl_policy.startswith(MODERN_TLS)
+            )
+        else:
+            yield not_applicable(
+                listener.load_balancer,
+                f"{listener.protocol} {listener.port}",
+                "There is no HTTPS listener until a certificate is set.",
+            )
+
+
+@claim("ALB-DROP-HEADERS", "medium", "Invalid HTTP headers are dropped before they reach a task.")
+def drop_headers(view: View) -> Iterator[Evidence]:
+    for balancer in view["load_balancers"]:
+        yield evidence(
+            balancer.name,
+            f"invalid headers {'dropped' if balancer.drop_invalid_headers else 'passed on'}",
+            balancer.drop_invalid_headers,
+        )
+
+
+@claim("ALB-ACCESS-LOGS", "medium", "The load balancer logs every request to the log bucket, and the bucket lets it.")
+def access_logs(view: View) -> Iterator[Evidence]:
+    for balancer in view["load_balancers"]:
+        bucket, _, prefix = balancer.access_logs.partition("/")
+        paths = [
+            resource.partition(":::")[2]
+            for s in view["bucket_policy_statements"]
+            if s.bucket == bucket
+            and s.effect == "Allow"
+            and any("elasticloadbalancing" in principal for principal in s.principals)
+            for resource in s.resources
+        ]
+        open_to_it = any(
+            path.startswith(f"{bucket}/{prefix}/AWSLogs/" if prefix else f"{bucket}/AWSLogs/") for path in paths
+        )
+        yield evidence(
+            balancer.name,
+            f"to {balancer.access_logs or 'nowhere'}{'' if open_to_it or not bucket else ', which does not take them'}",
+            bucket and open_to_it,
+        )
+
+
+@claim("ALB-LOGS-ARRIVE", "medium", "Access logs of the load balancer arrive in the bucket.", limit="elb-simulated")
+def logs_arrive(view: View) -> Iterator[Evidence]:
+    buckets = view.named("buckets")
+    for balancer in view["load_balancers"]:
+        bucket = buckets.get(balancer.access_logs.partition("/")[0])
+        yield evidence(
+            balancer.name, f"to {balancer.access_logs or 'nowhere'}", bucket and bucket.encryption == "AES256"
+        )
+
+
+@claim("ALB-DELETION-PROTECTION", "low", "The load balancer cannot be deleted by mistake.")
+def deletion_protection(view: View) -> Iterator[Evidence]:
+    for balancer in view["load_balancers"]:
+        if not balancer.deletion_protection and "-dev-" in balancer.name:
+            yield accepted(
+                balancer.name,
+                "off",
+                "dev is torn down at the end of the day; force_destroy = false in locals.tf protects it.",
+            )
+        else:
+            yield evidence(balancer.name, "on" if balancer.deletion_protection else "off", balancer.deletion_protection)
+
+
+@claim("ALB-HEALTH-PATH", "medium", "The load balancer asks /health and sends requests only to tasks that answer 200.")
+def health_path(view: View) -> Iterator[Evidence]:
+    for group in view["target_groups"]:
+        yield evidence(
+            group.name,
+            f"{group.health_path} expects {group.matcher} every {group.health_interval} s",
+            group.health_path == "/health" and group.matcher == "200",
+        )
+
+
+@claim("ALB-TARGETS", "medium", "Requests go straight to the tasks' own addresses.")
+def targets(view: View) -> Iterator[Evidence]:
+    for group in view["target_groups"]:
+        yield evidence(group.name, f"target type {group.target_type}", group.target_type == "ip")
+
+
+@claim("ALB-HEALTHY", "high", "Every registered task is healthy.", limit="elb-simulated", visible_on_aws=True)
+def healthy(view: View) -> Iterator[Evidence]:
+    for group in view["target_groups"]:
+        yield evidence(
+            group.name, f"{group.healthy} of {group.targets} healthy", group.targets and group.healthy == group.targets
+        )

@@ -1,0 +1,27 @@
+"""Where things are: the project's own directories, and the one directory a run writes to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+ENVIRONMENTS = ROOT / "terraform" / "environments"
+DIAGRAMS = ROOT / "diagrams"
+CONTAINER = ROOT / "container"
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def home() -> Path:
+    """The directory of everything a run writes: `WORKBOOK_HOME`, or `.workbook` in the project."""
+    return Path(os.environ.get("WORKBOOK_HOME") or ROOT / ".workbook").resolve()
+
+
+def emulator_dir() -> Path:
+    """Process record and log of the embedded AWS; one for each home."""
+    return home() / "embedded"
+
+
+def run_dir(environment: str, target: str) -> Path:
+    """State, plans, logs and pages of one environment on one target, such as `dev-embedded`."""
+    return home() / f"{environment}-{target}"

@@ -1,0 +1,191 @@
+"""The directory of one environment on one target: state, stamps, instance, plans, logs, pages. Nothing else knows its layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbook.errors import WorkbookError
+from workbook.host.paths import home as default_home
+
+EMBEDDED = "embedded"
+_PLANS_KEPT = 20
+_LOGS_KEPT = 80
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Where everything a run of one environment on one target writes is kept.
+
+    Attributes
+    ----------
+    home : the directory of everything that runs write; see `host.paths.home`.
+    environment : directory name below terraform/environments, such as dev.
+    target : slug of the target, such as embedded or aws-123456789012.
+    """
+
+    home: Path
+    environment: str
+    target: str
+
+    @classmethod
+    def all(cls, home: Path | None = None, target: str = "") -> list[RunDirectory]:
+        """The run directories below a home that hold a state, sorted by name; with `target`, only those on that target."""
+        base = home or default_home()
+        found = [path.parent for path in sorted(base.glob("*-*/terraform.tfstate"))]
+        names = [path.name.partition("-") for path in found]
+        return [cls(base, name, slug) for name, _, slug in names if target in ("", slug)]
+
+    @property
+    def path(self) -> Path:
+        return self.home / f"{self.environment}-{self.target}"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "terraform.tfstate"
+
+    @property
+    def plans(self) -> Path:
+        return self.path / "plans"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def pages(self) -> Path:
+        return self.path / "pages"
+
+    @property
+    def terraform_data(self) -> Path:
+        return self.path / "terraform-data"
+
+    def create(self) -> None:
+        """Make the directory and its parts, readable by this person only, since a state may hold secrets.
+
+        Raises
+        ------
+        WorkbookError : the home is not writable.
+        """
+        try:
+            for part in (self.plans, self.logs):
+                part.mkdir(parents=True, exist_ok=True)
+            os.chmod(self.path, 0o700)
+        except OSError as error:
+            raise WorkbookError(
+                f"Cannot write to {self.path}: {error.strerror}.",
+                "Point WORKBOOK_HOME at a directory you may write to.",
+            ) from error
+
+    # ── which account the state describes ──
+
+    @property
+    def instance(self) -> str:
+        """Id of the embedded AWS that the state describes; empty when none is recorded."""
+        record = self.path / "instance"
+        return record.read_text() if record.is_file() else ""
+
+    def adopt(self, instance: str) -> Path | None:
+        """Record the embedded AWS that this directory works on from now on.
+
+        Returns
+        -------
+        Where the state of the account before was set aside, because another instance is another, empty account; None when
+        the instance is the one recorded, or its state described nothing.
+        """
+        if self.instance == instance:
+            return None
+        aside = self._set_aside()
+        self._write("instance", instance)
+        return aside
+
+    def _set_aside(self) -> Path | None:
+        self.forget_deployed()
+        if not self.state.is_file():
+            return None
+        if not self.resources():
+            self.state.unlink()  # It describes nothing.
+            return None
+        aside = self.path / f"terraform.tfstate.{time.strftime('%Y%m%dT%H%M%S')}.aside"
+        self.state.rename(aside)
+        backup = self.path / "terraform.tfstate.backup"
+        if backup.is_file():
+            backup.rename(aside.with_suffix(".backup"))
+        return aside
+
+    # ── what the state holds ──
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The managed resources of the state, as Terraform writes them; empty when there is no state.
+
+        Raises
+        ------
+        WorkbookError : the state file is not readable.
+        """
+        try:
+            text = self.state.read_text()
+            found = json.loads(text)["resources"] if text.strip() else []
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WorkbookError(
+                f"The state {self.state} cannot be read: {error}.",
+                "Terraform keeps the previous one beside it as terraform.tfstate.backup.",
+            ) from error
+        return [resource for resource in found if resource.get("mode") == "managed"]
+
+    # ── which layers were applied as they are configured ──
+
+    def deployed_as(self, layer: str) -> str:
+        """Digest of the configuration that a layer was last applied with; empty when it was not, or was destroyed since."""
+        stamp = self.path / "deployed" / layer
+        return stamp.read_text() if stamp.is_file() else ""
+
+    def mark_deployed(self, layer: str, digest: str) -> None:
+        """Record that a layer was applied as configured."""
+        (self.path / "deployed").mkdir(parents=True, exist_ok=True)
+        self._write(f"deployed/{layer}", digest)
+
+    def forget_deployed(self) -> None:
+        """Record that no layer can be relied on as applied."""
+        shutil.rmtree(self.path / "deployed", ignore_errors=True)
+
+    # ── copies ──
+
+    def copy_to(self, home: Path, instance: str) -> RunDirectory:
+        """Copy state, backup and stamps to another home, for a copy of the account that `instance` names.
+
+        Plans, logs and pages stay: a plan belongs to the state it was made from.
+        """
+        copy = RunDirectory(home, self.environment, self.target)
+        copy.create()
+        copy.forget_deployed()
+        for name in ("terraform.tfstate", "terraform.tfstate.backup"):
+            (copy.path / name).unlink(missing_ok=True)
+            if (self.path / name).is_file():
+                shutil.copy2(self.path / name, copy.path / name)
+        if (self.path / "deployed").is_dir():
+            shutil.copytree(self.path / "deployed", copy.path / "deployed")
+        copy._write("instance", instance)
+        return copy
+
+    # ── old plans and logs ──
+
+    def forget_old(self) -> None:
+        """Remove all but the latest plans and logs."""
+        for path in [
+            *sorted(self.plans.glob("*.tfplan"))[:-_PLANS_KEPT],
+            *sorted(self.logs.glob("2*.*"))[:-_LOGS_KEPT],
+        ]:
+            path.unlink(missing_ok=True)
+
+    def _write(self, name: str, text: str) -> None:
+        """Write a file so that a kill leaves the old content or the new."""
+        draft = self.path / f"{name}.{os.getpid()}"
+        draft.write_text(text)
+        draft.replace(self.path / name)

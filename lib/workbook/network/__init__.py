@@ -1,0 +1,7 @@
+"""Network proofs: who reaches whom, decided from the routes, network ACLs and security groups of an inventory."""
+
+from workbook.network.answer import Hop, Path, Reach
+from workbook.network.reach_matrix import matrix, questions, rendered
+from workbook.network.walk import reach
+
+__all__ = ["Hop", "Path", "Reach", "matrix", "questions", "reach", "rendered"]

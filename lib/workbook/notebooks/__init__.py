@@ -1,0 +1,1 @@
+"""Notebooks: executing them, the walkthrough through all of them, JupyterLab, and the exported pages."""

@@ -1,0 +1,1 @@
+"""Terraform: the binary, the provider, the configuration, saved plans, and what is deployed."""

@@ -1,0 +1,159 @@
+"""Terraform for a machine that has none: the official release, its checksum verified, in `.workbook/bin`.
+
+`python -m workbook.terraform.binary` says which Terraform will be used, and fetches one where there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbook.errors import WorkbookError
+from workbook.host.paths import ROOT
+
+VERSION = "1.11.4"
+"""The release that is fetched where there is no Terraform."""
+MINIMUM = (1, 5, 7)
+"""The oldest Terraform that the stack loads with."""
+RELEASES = "https://releases.hashicorp.com/terraform"
+
+_BIN = ROOT / ".workbook" / "bin"
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_TIMEOUT = 60  # seconds without an answer or a byte
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A Terraform that is installed; `version` is empty when the program does not say one."""
+
+    path: Path
+    version: str
+
+    @property
+    def usable(self) -> bool:
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        return numbers >= MINIMUM
+
+
+def installed(search_path: str | None = None, own: Path = _BIN) -> Binary | None:
+    """The Terraform that is used: the one on the PATH, else the one fetched before.
+
+    Parameters
+    ----------
+    search_path : directories to look in; the PATH unless given.
+    own : directory that `fetch` writes to.
+    """
+    found = shutil.which("terraform", path=search_path) or shutil.which("terraform", path=str(own))
+    if found is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [found, "version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "CHECKPOINT_DISABLE": "1"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Binary(Path(found), "")
+    match = re.search(r"Terraform v(\d+\.\d+\.\d+)", answer.stdout)
+    return Binary(Path(found), match.group(1) if match else "")
+
+
+def archive_name(version: str = VERSION) -> str:
+    """Name of the release archive for this machine, such as `terraform_1.11.4_linux_amd64.zip`.
+
+    Raises
+    ------
+    WorkbookError : there is no release for this kind of machine.
+    """
+    system, machine = platform.system().lower(), platform.machine().lower()
+    if system not in ("linux", "darwin") or machine not in _ARCHITECTURES:
+        raise WorkbookError(
+            f"No Terraform release is known for {system} on {machine}.", "Install Terraform 1.10 or newer by hand."
+        )
+    return f"terraform_{version}_{system}_{_ARCHITECTURES[machine]}.zip"
+
+
+def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSION) -> Path:
+    """Download the release, verify it against the release's SHA256SUMS, and unpack the binary.
+
+    Nothing is written before the checksum is right.
+
+    Returns
+    -------
+    Path of the binary.
+
+    Raises
+    ------
+    WorkbookError : no network, no such release, or the checksum differs.
+    """
+    name = archive_name(version)
+    sums = _download(f"{base_url}/{version}/terraform_{version}_SHA256SUMS").decode()
+    expected = next((line.split()[0] for line in sums.splitlines() if line.split()[1:] == [name]), None)
+    if expected is None:
+        raise WorkbookError(
+            f"The checksums of Terraform {version} do not list {name}.", "Install Terraform 1.10 or newer by hand."
+        )
+    archive = _download(f"{base_url}/{version}/{name}")
+    actual = hashlib.sha256(archive).hexdigest()
+    if actual != expected:
+        raise WorkbookError(
+            f"The download of {name} has checksum {actual[:12]}…, the release says {expected[:12]}…: it was discarded.",
+            "Try again; if it stays so, something on the way changes downloads. Install Terraform 1.10 or newer by hand.",
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    binary = directory / "terraform"
+    partial = directory / f"terraform.{os.getpid()}"
+    with zipfile.ZipFile(io.BytesIO(archive)) as unpacked:
+        partial.write_bytes(unpacked.read("terraform"))
+    partial.chmod(0o755)
+    partial.replace(binary)
+    return binary
+
+
+def _download(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+            return bytes(answer.read())
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise WorkbookError(
+            f"Terraform is not installed, and {url.rsplit('/', 1)[-1]} could not be downloaded: {reason}.",
+            "Install Terraform 1.10 or newer (https://developer.hashicorp.com/terraform/install) so that it is on the PATH.",
+        ) from error
+
+
+def main() -> int:
+    binary = installed()
+    if binary is not None and not binary.usable:
+        print(
+            f"setup: {binary.path} is Terraform {binary.version or 'of an unknown version'}; "
+            f"the stack needs {'.'.join(map(str, MINIMUM))} or newer. Install a newer one.",
+            file=sys.stderr,
+        )
+        return 1
+    if binary is None:
+        try:
+            binary = Binary(fetch(), VERSION)
+        except WorkbookError as error:
+            print(f"setup: {error.cause} {error.next_step}", file=sys.stderr)
+            return 1
+    print(f"setup: Terraform {binary.version} ({binary.path})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,416 @@
+"""Terraform, driven through python-terraform: saved plans only, live events, diagnostics as exceptions.
+
+Terraform writes its output to files, not to pipes of the notebook: a kernel that dies does not take a running apply with it,
+and the state ends whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import python_terraform
+from python_terraform import IsFlagged
+
+from workbook.errors import WorkbookError
+from workbook.host.locking import lock
+from workbook.host.paths import ROOT
+from workbook.terraform.diagnostics import Diagnostic, TerraformError, read_diagnostics
+from workbook.terraform.hcl import configuration_digest
+from workbook.terraform.plan import Plan
+from workbook.terraform.provider import cli_configuration
+
+Event = Mapping[str, Any]
+"""One line of Terraform's `-json` output: `type`, `@message`, and what belongs to the type."""
+
+MINIMUM = (1, 5, 7)
+TIMEOUT = {
+    "init": 300.0,
+    "validate": 120.0,
+    "plan": 600.0,
+    "apply": 1800.0,
+    "show": 180.0,
+    "output": 60.0,
+    "state list": 60.0,
+    "version": 30.0,
+}
+"""Seconds after which a command is ended."""
+
+# Terraform and its provider live for seconds and have memory enough: Go's collector would only take processor time.
+SPARING = {"GOGC": "400"}
+# Long enough for a call that is under way to end, short enough for a person who waits: aws_lb alone takes 60 s.
+STOP_SECONDS = 90.0
+# A moment, since another plan ends soon; an apply does not, and is better named than waited for.
+LOCK_SECONDS = 10
+_POLL_SECONDS = 0.05
+_ALIVE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an apply or a destroy did. Counts are resources; `seconds` is wall time."""
+
+    added: int
+    changed: int
+    destroyed: int
+    seconds: float = field(compare=False)
+
+
+class Terraform(python_terraform.Terraform):  # type: ignore[misc]
+    """One root directory with one state.
+
+    Parameters
+    ----------
+    directory : the root, such as terraform/environments/dev.
+    run_dir : where state, plans, logs and Terraform's own data go.
+    environ : the whole environment of the child process.
+    on_event : called with every event while a command runs.
+    alive : asked about once a second while a command runs; a text means that the target is gone, and stops the command.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        run_dir: Path,
+        environ: Mapping[str, str],
+        on_event: Callable[[Event], None] | None = None,
+        alive: Callable[[], str | None] | None = None,
+    ) -> None:
+        super().__init__(working_dir=str(directory), terraform_bin_path=find_terraform(environ))
+        self.directory = directory
+        self.run_dir = run_dir
+        self.state_path = run_dir / "terraform.tfstate"
+        self.on_event = on_event
+        self.alive = alive
+        self.target_environ = dict(environ)
+        self._background = run_dir / "background-apply"
+        for name in ("plans", "logs"):
+            (run_dir / name).mkdir(parents=True, exist_ok=True)
+        os.chmod(run_dir, 0o700)
+        self.environ = {
+            **SPARING,
+            **environ,
+            **cli_configuration(environ, run_dir),
+            "TF_DATA_DIR": str(run_dir / "terraform-data"),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    # ── commands ──
+
+    def prepare(self) -> None:
+        """`terraform init`, when the configuration, the modules, Terraform itself or the mirror changed since the last one."""
+        self._wait_for_background()
+        stamp = self.run_dir / "terraform-data" / "initialised"
+        with lock(self.run_dir / "init.lock", timeout=TIMEOUT["init"]):
+            wanted = self._fingerprint()
+            if stamp.is_file() and stamp.read_text() == wanted:
+                return
+            self._check_version()
+            self.run("init", backend_config={"path": str(self.state_path)}, reconfigure=IsFlagged, no_color=IsFlagged)
+            stamp.write_text(wanted)
+
+    def make_plan(self, targets: list[str] | None = None, destroy: bool = False) -> Plan:
+        """Plan and keep it as a file; only such a file is ever applied.
+
+        Parameters
+        ----------
+        targets : addresses to restrict the plan to; None plans everything.
+        destroy : plan the destruction of everything (or of `targets`).
+        """
+        self.prepare()
+        path = (
+            self.run_dir
+            / "plans"
+            / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}.tfplan"
+        )
+        events = self.run(
+            "plan",
+            json=IsFlagged,
+            out=str(path),
+            detailed_exitcode=IsFlagged,
+            lock_timeout=f"{LOCK_SECONDS}s",
+            destroy=IsFlagged if destroy else None,
+            target=targets or [],
+        )
+        self._forget_old_plans(keep=path)
+        return Plan.from_events(path, events, targets=tuple(targets or ()), destroy=destroy, read=self.show)
+
+    def apply_plan(self, plan: Plan) -> Applied:
+        """Apply a saved plan.
+
+        Raises
+        ------
+        TerraformError : Terraform failed; what was done until then is in the state, and a new plan goes on from there.
+        """
+        started = time.monotonic()
+        if plan.empty:
+            return Applied(0, 0, 0, 0.0)
+        if not plan.path.is_file():
+            raise WorkbookError("This plan is no longer there.", "Plan again, then apply.")
+        events = self.run("apply", str(plan.path), json=IsFlagged, lock_timeout=f"{LOCK_SECONDS}s")
+        done: dict[str, int] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
+        return Applied(done.get("add", 0), done.get("change", 0), done.get("remove", 0), time.monotonic() - started)
+
+    def show(self, path: Path) -> dict[str, Any]:
+        """A saved plan as Terraform's JSON."""
+        return dict(json.loads(self._output("show", str(path), json=IsFlagged)))
+
+    def outputs(self) -> dict[str, Any]:
+        """Output values by name; sensitive ones are masked."""
+        self.prepare()
+        values = json.loads(self._output("output", json=IsFlagged))
+        return {name: "(sensitive)" if value["sensitive"] else value["value"] for name, value in values.items()}
+
+    def addresses(self) -> list[str]:
+        """Addresses of the resources that the state holds, sorted; data sources left out."""
+        if (
+            not self.state_path.is_file()
+            or self.state_path.stat().st_size == 0
+            or not (self.run_dir / "terraform-data").is_dir()
+        ):
+            return []
+        code, out, err = self.cmd("state list")
+        if code != 0:
+            raise TerraformError("state list", read_diagnostics([], out, err))
+        return sorted(line for line in out.split() if not line.startswith("data.") and ".data." not in line)
+
+    def check_configuration(self) -> None:
+        """`terraform validate`: raises with the diagnostics, or returns."""
+        self.prepare()
+        result = json.loads(self._output("validate", json=IsFlagged, check=False))
+        if not result["valid"]:
+            raise TerraformError("validate", [Diagnostic.from_json(d) for d in result["diagnostics"]])
+
+    # ── running one command ──
+
+    def run(self, command: str, *args: str, **options: Any) -> list[Event]:
+        """Run a command that streams events; return them all.
+
+        Raises
+        ------
+        TerraformError : it failed. WorkbookError : its time ran out or the target is gone. KeyboardInterrupt : after Terraform
+        was asked to stop and has written its state.
+        """
+        events: list[Event] = []
+
+        def take(line: str) -> None:
+            if not line.startswith("{"):
+                return
+            with contextlib.suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+                if self.on_event is not None:
+                    self.on_event(events[-1])
+
+        code, out, err = self.cmd(command, *args, on_line=take, **options)
+        if code not in (0, 2 if command == "plan" else 0):
+            raise TerraformError(command, read_diagnostics(events, out, err))
+        return events
+
+    def _output(self, command: str, *args: str, check: bool = True, **options: Any) -> str:
+        code, out, err = self.cmd(command, *args, **options)
+        if check and code != 0:
+            raise TerraformError(command, read_diagnostics([], out, err))
+        return out
+
+    def cmd(
+        self, cmd: str, *args: str, on_line: Callable[[str], None] | None = None, **kwargs: Any
+    ) -> tuple[int, str, str]:
+        """python-terraform's one way to start Terraform: the same arguments, but with live output, a time limit and a process group."""
+        argv = self.generate_cmd_string(cmd, *args, **{k: v for k, v in kwargs.items() if v is not None})
+        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}-{cmd.replace(' ', '-')}"
+        out_path, err_path = (self.run_dir / "logs" / f"{name}.{kind}" for kind in ("out", "err"))
+        with out_path.open("wb") as out, err_path.open("wb") as err:
+            process = subprocess.Popen(
+                argv,
+                cwd=self.working_dir,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        began, left_running = time.monotonic(), False
+        try:
+            self._follow(process, out_path, cmd, on_line or (lambda line: None))
+            return process.returncode, out_path.read_text(errors="replace"), err_path.read_text(errors="replace")
+        except _LeftRunning:
+            left_running = True
+            raise
+        finally:
+            if not left_running:
+                _end_group(process)
+            with (self.run_dir / "logs" / "commands.jsonl").open("a") as record:
+                print(
+                    json.dumps(
+                        {"command": cmd, "seconds": round(time.monotonic() - began, 3), "code": process.returncode}
+                    ),
+                    file=record,
+                )
+            self._forget_old_logs()
+
+    def _follow(self, process: subprocess.Popen[bytes], path: Path, cmd: str, on_line: Callable[[str], None]) -> None:
+        deadline = time.monotonic() + TIMEOUT[cmd]
+        next_alive = time.monotonic() + _ALIVE_SECONDS
+        with path.open("r", errors="replace") as stream:
+            lines = _lines(stream)
+            try:
+                while True:
+                    ended = process.poll() is not None
+                    for line in iter(lambda: next(lines), None):
+                        on_line(line)
+                    if ended:
+                        return
+                    now = time.monotonic()
+                    if now > deadline:
+                        _stop(process)
+                        raise WorkbookError(
+                            f"terraform {cmd} had not ended after {TIMEOUT[cmd]:.0f} s and was stopped.",
+                            "What was done is in the state. Plan again to see what is left.",
+                        )
+                    if now > next_alive:
+                        self._tick(process)
+                        next_alive = time.monotonic() + _ALIVE_SECONDS
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(_POLL_SECONDS)
+            except KeyboardInterrupt:
+                if cmd == "apply":
+                    self._background.write_text(str(process.pid))
+                    raise _LeftRunning(
+                        "You no longer watch this apply; it goes on by itself and writes its state.",
+                        f"Run this again: it waits for the end, and plans what is left. To end it at once: kill -INT {process.pid} "
+                        "(what it is creating at that moment may then be missing in the state).",
+                    ) from None
+                _stop(process)
+                raise WorkbookError(
+                    f"terraform {cmd} was interrupted. Nothing was changed.", "Run this again."
+                ) from None
+
+    def _wait_for_background(self) -> None:
+        """Wait for an apply that somebody stopped watching: Terraform cannot be stopped in the middle without losing what it creates."""
+        if not self._background.is_file():
+            return
+        pid = int(self._background.read_text())
+        deadline = time.monotonic() + TIMEOUT["apply"]
+        while _is_terraform(pid):
+            if time.monotonic() > deadline:
+                raise WorkbookError(
+                    f"An apply that was left to itself (process {pid}) does not end.",
+                    f"Look at it, or end it: kill -INT {pid}",
+                )
+            if self.on_event is not None:
+                self.on_event({"type": "waiting"})
+            time.sleep(_ALIVE_SECONDS / 2)
+        self._background.unlink(missing_ok=True)
+
+    def _tick(self, process: subprocess.Popen[bytes]) -> None:
+        if self.on_event is not None:
+            self.on_event({"type": "tick"})
+        gone = self.alive() if self.alive is not None else None
+        if gone:
+            _stop(process, patience=2.0)
+            raise WorkbookError(gone, "Run this again: it starts a fresh one and deploys from the beginning.")
+
+    def _check_version(self) -> None:
+        found = str(json.loads(self._output("version", json=IsFlagged))["terraform_version"])
+        if tuple(int(part) for part in found.split("-")[0].split(".")) < MINIMUM:
+            wanted = ".".join(map(str, MINIMUM))
+            raise WorkbookError(
+                f"Terraform {found} is on the PATH; the stack needs {wanted} or later.", "Install a newer Terraform."
+            )
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(configuration_digest(self.directory).encode())
+        binary = Path(self.terraform_bin_path)
+        for part in (
+            self.terraform_bin_path,
+            binary.stat().st_mtime_ns,
+            self.environ.get("TF_CLI_CONFIG_FILE"),
+            self.state_path,
+        ):
+            digest.update(f"{part}\0".encode())
+        return digest.hexdigest()
+
+    def _forget_old_plans(self, keep: Path) -> None:
+        for path in sorted((self.run_dir / "plans").glob("*.tfplan"))[:-20]:
+            if path != keep:
+                path.unlink(missing_ok=True)
+
+    def _forget_old_logs(self) -> None:
+        for path in sorted((self.run_dir / "logs").glob("2*.*"))[:-80]:
+            path.unlink(missing_ok=True)
+
+
+def find_terraform(environ: Mapping[str, str]) -> str:
+    """Path of the binary: the one on the PATH, else the one that the set-up fetched.
+
+    Raises
+    ------
+    WorkbookError : there is none.
+    """
+    found = shutil.which("terraform", path=environ.get("PATH")) or shutil.which(
+        "terraform", path=str(ROOT / ".workbook" / "bin")
+    )
+    if found is None:
+        raise WorkbookError(
+            "There is no terraform on the PATH.",
+            "Run `make doctor` to see what is missing, or install Terraform 1.5.7 or later.",
+        )
+    return found
+
+
+def _lines(stream: Any) -> Iterator[str | None]:
+    """Whole lines as they come; None when there is none for now."""
+    rest = ""
+    while True:
+        chunk = stream.readline()
+        if not chunk:
+            yield None
+            continue
+        rest += chunk
+        if rest.endswith("\n"):
+            yield rest.rstrip("\n")
+            rest = ""
+
+
+class _LeftRunning(WorkbookError):
+    """Nobody watches the command any more; its process goes on."""
+
+
+def _is_terraform(pid: int) -> bool:
+    """Whether the process is there and is a Terraform, not another that got its number."""
+    shown = subprocess.run(
+        ["ps", "-ww", "-p", str(pid), "-o", "state=,command="], capture_output=True, text=True, timeout=10
+    )
+    state, _, command = shown.stdout.strip().partition(" ")
+    return bool(command) and not state.startswith("Z") and "terraform" in command
+
+
+def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> None:
+    """Ask Terraform to stop (it ends what it has begun and writes its state); a second interrupt or the limit ends it at once."""
+    with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGINT)
+        process.wait(patience)
+        return
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGINT)
+        process.wait(5)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Providers outlive a Terraform that was killed: end the whole group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM if process.poll() is not None else signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
