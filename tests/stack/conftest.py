@@ -23,7 +23,7 @@ class Stack:
 
     @property
     def scope(self) -> Scope:
-        settings = self.workbook.terraform.settings
+        settings = self.workbook.settings
         return Scope(settings.prefix, settings.region, settings.replica_region)
 
     def inventory(self) -> Inventory:

@@ -41,19 +41,19 @@ def only(inventory: Inventory, table: str) -> dict[str, Any]:
 
 def seen_live(baseline: Beside, layer: str) -> str:
     """The comparison of a layer, as it is shown."""
-    return baseline.workbook.comparison.versions(layer).text
+    return baseline.workbook.versions(layer).text
 
 
 def test_the_first_version_is_network_registry_and_identity(baseline: Beside) -> None:
-    assert baseline.workbook.terraform.hcl == ["vpc", "ecr", "iam"]
+    assert baseline.workbook.layers == ["vpc", "ecr", "iam"]
     counts = baseline.workbook.deployed()
-    assert list(counts) == baseline.workbook.terraform.hcl and all(counts.values()), counts
+    assert list(counts) == baseline.workbook.layers and all(counts.values()), counts
     assert baseline.inventory.problems.to_dict("records") == []
-    assert baseline.workbook.outputs()["resource_prefix"] == baseline.workbook.terraform.settings.prefix
+    assert baseline.workbook.outputs()["resource_prefix"] == baseline.workbook.settings.prefix
 
 
 def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
-    plan = baseline.workbook.terraform.plan()
+    plan = baseline.workbook.plan()
     assert plan.empty, plan.rendered().text
 
 
@@ -64,7 +64,7 @@ def test_dev_is_what_it_was(stack: Any, baseline: Beside) -> None:
 
 
 def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
-    prefix = baseline.workbook.terraform.settings.prefix
+    prefix = baseline.workbook.settings.prefix
     named = {
         table: [row["name"] for row in baseline.inventory.records(table)]
         for table in ("vpcs", "subnets", "internet_gateways", "repositories", "roles", "instance_profiles")
@@ -142,14 +142,14 @@ def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
 
 def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) -> None:
     assert (
-        baseline.workbook.comparison.cost("vpc").text
+        baseline.workbook.cost("vpc").text
         == "On top: 0.005 an hour for each public address handed out on launch."
     )
 
 
 def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:
     baseline.workbook.destroy()
-    assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.terraform.hcl, 0)
+    assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
     left = baseline.workbook.inventory(fresh=True)
     assert {name: left.records(name) for name in left if left.records(name)} == {}
     assert "not deployed" in seen_live(baseline, "vpc") and "none" not in seen_live(baseline, "ecr")

@@ -9,18 +9,18 @@ from workbook.terraform.hcl import layers_of
 
 def test_every_layer_has_resources(stack) -> None:
     counts = stack.workbook.deployed()
-    assert list(counts) == layers_of(stack.workbook.terraform.settings.directory)
+    assert list(counts) == layers_of(stack.workbook.settings.directory)
     assert all(counts.values()), counts
 
 
 def test_the_second_plan_has_no_changes(stack) -> None:
-    plan = stack.workbook.terraform.plan()
+    plan = stack.workbook.plan()
     assert plan.empty, plan.rendered().text
 
 
 def test_the_prefix_of_the_outputs_is_the_one_that_python_reads(stack) -> None:
     outputs = stack.workbook.outputs()
-    assert outputs["resource_prefix"] == stack.workbook.terraform.settings.prefix
+    assert outputs["resource_prefix"] == stack.workbook.settings.prefix
     assert outputs["application_url"].startswith("http://")
 
 
@@ -28,7 +28,7 @@ def test_a_change_outside_terraform_is_planned_back_and_healed(stack) -> None:
     repository = f"{stack.scope.prefix}-app"
     ecr = stack.client("ecr")
     ecr.put_image_scanning_configuration(repositoryName=repository, imageScanningConfiguration={"scanOnPush": False})
-    plan = stack.workbook.terraform.plan("ecr")
+    plan = stack.workbook.plan("ecr")
     (change,) = plan.changes
     assert change.action == "update" and change.drift
     assert "image_scanning_configuration" in change.what[0]
