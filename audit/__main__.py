@@ -61,8 +61,8 @@ def look(wb: Workbook) -> tuple[list[Scan], Results]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         hcl = pool.submit(scan_hcl, python, wb.settings.directory)
         plan = _settled_plan(wb)
-        told = wb.directory / "plans" / "audit.json"
-        told.write_text(json.dumps(wb.driver().show(plan.path)))
+        told = wb.run.plans / "audit.json"
+        told.write_text(json.dumps(wb.deployment.terraform().show(plan.path)))
         inventory = wb.inventory(fresh=True)
         progress = Progress("checkov and parliament")
         scans = [hcl.result(), scan_plan(python, told), scan_policies(python, documents(inventory))]

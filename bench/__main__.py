@@ -108,7 +108,7 @@ def driver(pairs: int) -> None:
 
 
 def through_driver() -> dict[str, float]:
-    driver = Workbook("dev").driver()
+    driver = Workbook("dev").deployment.terraform()
     driver.prepare()
     plans = []
     seconds = {"plan": timed(lambda: plans.append(driver.make_plan()))}
@@ -119,9 +119,9 @@ def through_driver() -> dict[str, float]:
 
 
 def in_a_shell() -> dict[str, float]:
-    driver = Workbook("dev").driver()
+    driver = Workbook("dev").deployment.terraform()
     driver.prepare()
-    plan = str(driver.run_dir / "bench.tfplan")
+    plan = str(driver.run_directory.plans / "bench.tfplan")
 
     def terraform(*arguments: str) -> float:
         return seconds_of([driver.terraform_bin_path, *arguments, "-no-color"], driver.directory, driver.environ)

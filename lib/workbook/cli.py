@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbook.errors import WorkbookError
+from workbook.layers import BY_KEY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)"
     )
+    known = ", ".join(BY_KEY)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
@@ -39,15 +41,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "deploy everything and print the application's address")
     add("plan", _plan, "show what would change").add_argument(
-        "layer", nargs="*", help="vpc, ecr, iam, s3, ecs; without one, everything"
+        "layer", nargs="*", help=f"{known}; without one, everything"
     )
     add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
     add("destroy", _destroy, "destroy everything that the state holds")
-    add("tables", _tables, "show the live resources of a layer").add_argument("layer")
+    add("tables", _tables, "show the live resources of a layer").add_argument("layer", help=known)
     claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
-    claims.add_argument(
-        "--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)"
-    )
+    claims.add_argument("--layer", action="append", help=f"{known} or general; may be repeated (default: all)")
     claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
     frameworks = add(
         "compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap"
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     frameworks.add_argument("--framework", help="such as 'CIS AWS' or 'SOC 2' (default: all)")
     frameworks.add_argument("--format", choices=["table", "html"], default="table")
     diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
-    diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
+    diagram.add_argument("name", help=f"{known} or architecture")
     diagram.add_argument(
         "-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)"
     )

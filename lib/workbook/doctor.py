@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -18,11 +17,12 @@ from typing import Literal
 from packaging.requirements import InvalidRequirement, Requirement
 
 from workbook import emulator
+from workbook.deployment import count_by_layer
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS, ROOT, emulator_dir, home
+from workbook.host.run_directory import RunDirectory
 from workbook.target import choose_target
 from workbook.terraform import binary
-from workbook.terraform.hcl import layer_addresses, layers_of, root_address
 from workbook.terraform.provider import find_mirror
 from workbook.terraform.settings import read_settings
 
@@ -91,7 +91,7 @@ def clean() -> int:
     if not directory.is_dir():
         print("Nothing to remove.")
         return 0
-    deployed = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    deployed = _still_deployed()
     if deployed:
         for name, resources in deployed.items():
             print(f"{name} is still deployed: {_counts(resources)}.")
@@ -105,34 +105,6 @@ def clean() -> int:
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     print(f"Removed {len(removed)} entries of {directory}{'; the embedded AWS was stopped' if stopped else ''}.")
     return 0
-
-
-def resources_by_layer(run: Path, environment: Path) -> dict[str, int]:
-    """Number of resource instances in the state of a run, by layer; what belongs to none is `other`.
-
-    Parameters
-    ----------
-    run : directory of one environment on one target, as `workbook.host.paths.run_dir` gives it.
-    environment : directory of the environment's `.tf` files.
-    """
-    try:
-        state = json.loads((run / "terraform.tfstate").read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise WorkbookError(
-            f"The state {run / 'terraform.tfstate'} cannot be read: {error}.",
-            "Terraform keeps the one before as terraform.tfstate.backup.",
-        ) from error
-    owner = {address: layer for layer in layers_of(environment) for address in layer_addresses(environment, layer)}
-    counts = dict.fromkeys(layers_of(environment), 0)
-    for resource in state.get("resources", []):
-        if resource.get("mode") != "managed":
-            continue
-        address = ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
-        layer = owner.get(root_address(address), "other")
-        counts[layer] = counts.get(layer, 0) + len(resource.get("instances", []))
-    return counts
 
 
 def find_browser() -> Path | None:
@@ -194,20 +166,8 @@ def _packages() -> Iterator[Finding]:
 
 
 def _terraform() -> Iterator[Finding]:
-    found = binary.installed()
-    if found is None:
-        yield Finding(
-            "Terraform", "missing", "not on the PATH", "make setup fetches it, or install Terraform 1.10 or newer"
-        )
-    elif not found.usable:
-        yield Finding(
-            "Terraform",
-            "missing",
-            f"{found.path} is {found.version or 'of an unknown version'}",
-            "Install Terraform 1.10 or newer",
-        )
-    else:
-        yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
+    found = binary.require()
+    yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
 
 
 def _provider() -> Iterator[Finding]:
@@ -266,8 +226,7 @@ def _git() -> Iterator[Finding]:
 
 def _target() -> Iterator[Finding]:
     environment = os.environ.get("WORKBOOK_ENVIRONMENT") or "dev"
-    # The address is not asked for here: a report starts nothing.
-    target = choose_target(read_settings(environment).region, lambda: "http://127.0.0.1")
+    target = choose_target(read_settings(environment).region)
     yield Finding("target", "ok", f"{target.label}, environment {environment}")
 
 
@@ -281,7 +240,7 @@ def _embedded() -> Iterator[Finding]:
 
 
 def _deployed() -> Iterator[Finding]:
-    found = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    found = _still_deployed()
     for name, resources in found.items():
         yield Finding("deployed", "ok", f"{name}: {sum(resources.values())} resources: {_counts(resources)}")
     if not found:
@@ -302,25 +261,21 @@ def _disk() -> Iterator[Finding]:
         yield Finding("disk", "ok", text)
 
 
-def _runs() -> list[Path]:
-    return sorted(path.parent for path in home().glob("*/terraform.tfstate"))
-
-
-def _still_deployed(run: Path) -> dict[str, int]:
-    """Resources of a run that are there, by layer; those of an embedded AWS that has ended are gone with it."""
-    environments = [path for path in ENVIRONMENTS.iterdir() if run.name.startswith(f"{path.name}-")]
-    if run.name.endswith("-embedded"):
-        running = emulator.find()
-        record = run / "instance"
-        if running is None or not record.is_file() or record.read_text() != running.instance:
-            return {}
-    if not environments:
-        raise WorkbookError(
-            f"{run} holds a state of an environment that terraform/environments does not have.",
-            "Put the environment back, or destroy by hand.",
-        )
-    counts = resources_by_layer(run, max(environments, key=lambda path: len(path.name)))
-    return {layer: count for layer, count in counts.items() if count}
+def _still_deployed() -> dict[str, dict[str, int]]:
+    """Run directory -> resources by layer, of every run that has some; those of an embedded AWS that has ended are gone."""
+    running = emulator.find()
+    found: dict[str, dict[str, int]] = {}
+    for run in RunDirectory.all():
+        if run.target == "embedded" and (running is None or run.instance != running.instance):
+            continue
+        if not (ENVIRONMENTS / run.environment / "locals.tf").is_file():
+            raise WorkbookError(
+                f"{run.path} holds the state of an environment that terraform/environments does not have.",
+                "Put the environment back, or destroy by hand.",
+            )
+        counts = count_by_layer(run, ENVIRONMENTS / run.environment)
+        found[run.path.name] = {layer: count for layer, count in counts.items() if count}
+    return {name: resources for name, resources in found.items() if resources}
 
 
 def _counts(resources: dict[str, int]) -> str:

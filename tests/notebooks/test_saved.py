@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbook.notebooks.execute import normalise
 from workbook.host.paths import NOTEBOOKS
+from workbook.notebooks.execute import normalise
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 LONGEST_CELL = 15  # lines
@@ -75,7 +75,9 @@ def test_cells_are_short_and_have_prose_before_them(path: Path) -> None:
         assert number > 0, "it starts with code"
         if before.cell_type == "code":
             # A step whose progress differs from run to run, and then its result, which does not, are one idea.
-            assert "nbval-ignore-output" in before.metadata.get("tags", []), f"no prose before cell {number}:\n{cell.source}"
+            assert "nbval-ignore-output" in before.metadata.get("tags", []), (
+                f"no prose before cell {number}:\n{cell.source}"
+            )
             assert len(cell.source.splitlines()) == 1, f"no prose before cell {number}:\n{cell.source}"
             continue
         said = [line for line in before.source.splitlines() if line.strip() and not line.startswith("#")]
@@ -88,7 +90,9 @@ def test_code_parses_and_hides_no_plumbing(path: Path) -> None:
     for cell in read(path).cells:
         if cell.cell_type == "code":
             tree = ast.parse(cell.source)
-            assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try)], cell.source
+            assert not [
+                node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try)
+            ], cell.source
 
 
 @saved
@@ -96,7 +100,9 @@ def test_dollars_are_not_taken_for_mathematics(path: Path) -> None:
     """JupyterLab and code hosts set what stands between two dollar signs of a paragraph as a formula."""
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
-            for paragraph in re.split(r"\n\s*\n|\n(?=[-|])", re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.DOTALL)):
+            for paragraph in re.split(
+                r"\n\s*\n|\n(?=[-|])", re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.DOTALL)
+            ):
                 assert len(re.findall(r"(?<!\\)\$", paragraph)) < 2, paragraph
 
 
@@ -104,7 +110,11 @@ def test_dollars_are_not_taken_for_mathematics(path: Path) -> None:
 def test_relative_links_lead_somewhere(path: Path) -> None:
     text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    missing = [target for target in targets if target and not re.match(r"[a-z]+:", target) and not (path.parent / target).exists()]
+    missing = [
+        target
+        for target in targets
+        if target and not re.match(r"[a-z]+:", target) and not (path.parent / target).exists()
+    ]
     assert missing == []
 
 

@@ -41,7 +41,7 @@ def only(inventory: Inventory, table: str) -> dict[str, Any]:
 
 def seen_live(baseline: Beside, layer: str) -> str:
     """The comparison of a layer, as it is shown."""
-    return baseline.workbook.versions(layer).text
+    return baseline.workbook.comparison(layer).text
 
 
 def test_the_first_version_is_network_registry_and_identity(baseline: Beside) -> None:
@@ -141,10 +141,7 @@ def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
 
 
 def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) -> None:
-    assert (
-        baseline.workbook.cost("vpc").text
-        == "On top: 0.005 an hour for each public address handed out on launch."
-    )
+    assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
 
 
 def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:

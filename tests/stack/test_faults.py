@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from workbook import deployment as module
 from workbook import emulator
-from workbook import workbook as module
 from workbook.display.progress import ApplyProgress
 from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
@@ -63,18 +63,18 @@ def test_the_emulator_is_killed_before_an_apply_and_restarted_empty(project: Pat
     wb.deploy("ecr")
     plan = wb.plan("iam")
     kill_emulator()
-    with pytest.raises(WorkbookError, match=r"embedded AWS is a new, empty one[\s\S]*Plan again"):
+    with pytest.raises(WorkbookError, match=r"account is not the one[\s\S]*Plan again"):
         wb.apply(plan)
-    (aside,) = wb.directory.glob("terraform.tfstate.*.aside")
+    (aside,) = wb.run.path.glob("terraform.tfstate.*.aside")
     assert len(json.loads(aside.read_text())["resources"]) > 3
     wb.apply(wb.plan("ecr"))
     assert repositories(wb) == ["alloy-dev-take-home-app"]
 
     emulator.stop()
     again = Workbook("dev")
-    (newer,) = set(again.directory.glob("terraform.tfstate.*.aside")) - {aside}
-    assert "alloy-dev-take-home-app" in newer.read_text()
     assert repositories(again) == []
+    (newer,) = set(again.run.path.glob("terraform.tfstate.*.aside")) - {aside}
+    assert "alloy-dev-take-home-app" in newer.read_text()
     again.deploy("ecr")
     assert repositories(again) == ["alloy-dev-take-home-app"]
 
@@ -103,7 +103,7 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
 def test_mistakes_in_locals_are_named_and_change_nothing(project: Path) -> None:
     wb = Workbook("dev")
     wb.deploy("ecr")
-    state = wb.driver().state_path.read_bytes()
+    state = wb.run.state.read_bytes()
     edit(project, '"10.0.0.0/16"', '"10.0.0.0/33"')
     with pytest.raises(TerraformError) as caught:
         wb.plan("vpc")
@@ -118,7 +118,7 @@ def test_mistakes_in_locals_are_named_and_change_nothing(project: Path) -> None:
         Workbook("dev")
     edit(project, 'environment  = "dev', 'environment  = "dev"')
 
-    assert wb.driver().state_path.read_bytes() == state
+    assert wb.run.state.read_bytes() == state
     assert wb.plan("ecr").empty
 
 
@@ -139,7 +139,7 @@ def test_a_shell_full_of_real_aws_variables_reaches_nothing(project: Path, monke
     wb = Workbook("dev")
     wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
-    for path in wb.directory.parent.rglob("*"):
+    for path in wb.run.path.parent.rglob("*"):
         if path.is_file() and not path.is_symlink() and "terraform-data" not in path.parts:
             assert secret.encode() not in path.read_bytes(), path
 

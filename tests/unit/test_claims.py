@@ -17,7 +17,8 @@ import pytest
 from workbook.claims import BULLETS, CLAIMS, GROUPS, Results, Verdict, judge
 from workbook.claims.engine import LIMITS_BY_ID, Claim, Evidence, View, accepted, evidence, judge_one, not_applicable
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, TABLES, Inventory, Scope
+from workbook.inventory import TABLES, Inventory, Scope
+from workbook.layers import BY_KEY
 
 HERE = Path(__file__).parent
 
@@ -329,4 +330,4 @@ def test_unknown_names_are_refused_with_what_there_is() -> None:
         judge(dev(), target="gcp")
     with pytest.raises(WorkbookError, match="was not judged"):
         results()["S3-NOTHING"]
-    assert set(LAYERS) < set(GROUPS)
+    assert set(BY_KEY) < set(GROUPS)

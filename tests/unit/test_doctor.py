@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from workbook import doctor, emulator
+from workbook.deployment import count_by_layer
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS
+from workbook.host.run_directory import RunDirectory
 from workbook.terraform import binary
 
 DEV = ENVIRONMENTS / "dev"
@@ -65,7 +67,7 @@ def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: [])
-    monkeypatch.setattr(binary, "installed", lambda: binary.Binary(Path("/usr/bin/terraform"), "1.11.4"))
+    monkeypatch.setattr(binary, "installed", lambda *_: binary.Binary(Path("/usr/bin/terraform"), "1.11.4"))
 
     assert doctor.doctor() == 0
 
@@ -79,7 +81,7 @@ def test_what_is_missing_is_said_with_the_next_step(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: ["boto3 1.0 (lock: 2.0)", "b", "c", "d", "e"])
-    monkeypatch.setattr(binary, "installed", lambda: None)
+    monkeypatch.setattr(binary, "installed", lambda *_: None)
 
     assert doctor.doctor() == 1
 
@@ -91,10 +93,11 @@ def test_what_is_missing_is_said_with_the_next_step(
 
 
 @pytest.mark.parametrize(
-    ("version", "state"), [("1.5.6", "missing"), ("", "missing"), ("1.5.7", "ok"), ("1.10.0", "ok"), ("2.0.0", "ok")]
+    ("version", "state"),
+    [("1.5.6", "missing"), ("", "missing"), ("1.9.8", "missing"), ("1.10.0", "ok"), ("2.0.0", "ok")],
 )
 def test_terraform_has_to_be_new_enough(home: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str) -> None:
-    monkeypatch.setattr(binary, "installed", lambda: binary.Binary(Path("/usr/bin/terraform"), version))
+    monkeypatch.setattr(binary, "installed", lambda *_: binary.Binary(Path("/usr/bin/terraform"), version))
 
     assert by_name("Terraform").state == state
 
@@ -140,13 +143,17 @@ def test_state_of_an_embedded_aws_that_is_gone_counts_for_nothing(
     assert by_name("deployed").text == "nothing"
 
 
+def directory(path: Path) -> RunDirectory:
+    return RunDirectory(path.parent, *path.name.split("-"))
+
+
 def test_every_resource_of_a_state_is_counted_once(home: Path) -> None:
     run = deploy(home)
 
-    counts = doctor.resources_by_layer(run, DEV)
+    counts = count_by_layer(directory(run), DEV)
 
     assert {layer: count for layer, count in counts.items() if count} == {"vpc": 2, "other": 1}
-    assert doctor.resources_by_layer(home / "absent", DEV) == {}
+    assert not any(count_by_layer(directory(home / "absent-embedded"), DEV).values())
 
 
 def test_broken_state_is_a_clear_message(home: Path) -> None:
@@ -154,7 +161,7 @@ def test_broken_state_is_a_clear_message(home: Path) -> None:
     (run / "terraform.tfstate").write_text("{")
 
     with pytest.raises(WorkbookError, match="cannot be read"):
-        doctor.resources_by_layer(run, DEV)
+        count_by_layer(directory(run), DEV)
 
 
 def test_lock_is_compared_with_what_is_installed(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, STATEMENT, TABLES, Inventory, Scope
+from workbook.inventory import STATEMENT, TABLES, Inventory, Scope
 from workbook.inventory.snapshot import natural
 from workbook.inventory.statements import document, statements, summary
+from workbook.layers import BY_KEY
 
 SCOPE = Scope("alloy-test-shop", "eu-west-1", "eu-central-1")
 
@@ -42,7 +43,7 @@ def test_what_a_row_does_not_name_is_empty_by_type() -> None:
 
 def test_layers_cover_every_table() -> None:
     inventory = Inventory.from_tables({})
-    assert [name for layer in LAYERS for name in inventory.layer(layer)] == list(TABLES)
+    assert [name for layer in BY_KEY for name in inventory.layer(layer)] == list(TABLES)
 
 
 def test_rows_come_in_the_natural_order_of_their_names() -> None:

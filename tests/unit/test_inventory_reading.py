@@ -21,7 +21,8 @@ from moto import mock_aws
 
 from workbook.errors import WorkbookError
 from workbook.host.ports import free_port
-from workbook.inventory import LAYERS, TABLES, Inventory, Scope, read_inventory
+from workbook.inventory import TABLES, Inventory, Scope, read_inventory
+from workbook.layers import BY_KEY
 from workbook.target import Target
 
 SCOPE = Scope("alloy-test-shop", "us-east-1", "us-west-2")
@@ -394,7 +395,7 @@ def test_an_unread_setting_is_none_and_an_unset_one_is_empty() -> None:
     assert "s3 get_bucket_policy alloy-test-shop-data" in set(inventory.problems["call"])
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", BY_KEY)
 def test_an_account_that_allows_nothing_gives_empty_tables_that_say_so(layer: str) -> None:
     deploy(1)
 

@@ -25,11 +25,11 @@ SHELL = {
 
 
 def choose(**environ: str) -> Target:
-    return choose_target("us-east-1", lambda: "http://127.0.0.1:5000", {**SHELL, **environ})
+    return choose_target("us-east-1", {**SHELL, **environ})
 
 
 def test_embedded_is_the_default_and_passes_nothing_of_the_person_on() -> None:
-    environ = choose().environ()
+    environ = choose().connected_to("http://127.0.0.1:5000").environ()
     assert "real" not in " ".join(environ.values()) and "AKIAREAL" not in environ.values()
     assert {k for k in environ if k.startswith("AWS_")} == {
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
@@ -40,10 +40,18 @@ def test_embedded_is_the_default_and_passes_nothing_of_the_person_on() -> None:
     assert not {"HTTPS_PROXY", "no_proxy", "TF_VAR_region"} & environ.keys()
 
 
+def test_without_an_address_nothing_falls_back_to_the_persons_aws() -> None:
+    target = choose()
+    with pytest.raises(WorkbookError, match="not connected"):
+        target.environ()
+    with pytest.raises(WorkbookError, match="not connected"):
+        target.client("sts")
+
+
 def test_the_embedded_client_cannot_see_the_persons_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SHELL.items():
         monkeypatch.setenv(name, value)
-    client = choose().client("s3", "us-west-2")
+    client = choose().connected_to("http://127.0.0.1:5000").client("s3", "us-west-2")
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
     assert client.meta.region_name == "us-west-2"
     credentials = client._request_signer._credentials

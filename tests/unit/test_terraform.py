@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from workbook.errors import WorkbookError
-from workbook.terraform import driver
+from workbook.host.paths import ENVIRONMENTS
+from workbook.host.run_directory import RunDirectory
+from workbook.terraform import binary, driver
 from workbook.terraform.diagnostics import TerraformError
 from workbook.terraform.driver import Terraform
+from workbook.terraform.hcl import parse_hcl
 
 MAIN = """
 terraform {
@@ -47,7 +50,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def make(root: Path, **options) -> Terraform:
-    return Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""), **options)
+    return Terraform(
+        root, RunDirectory(root.parents[3], "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""), **options
+    )
 
 
 def test_plan_apply_second_plan_destroy(root: Path) -> None:
@@ -56,11 +61,11 @@ def test_plan_apply_second_plan_destroy(root: Path) -> None:
     assert plan.summary == "Plan: 2 to add, 0 to change, 0 to destroy."
     assert [c.address for c in plan.changes] == ["terraform_data.a", "terraform_data.b"]
     assert tf.apply_plan(plan).added == 2
-    assert tf.addresses() == ["terraform_data.a", "terraform_data.b"]
+    assert tf.run_directory.addresses() == ["terraform_data.a", "terraform_data.b"]
     assert tf.make_plan().empty
     gone = tf.make_plan(destroy=True)
     assert tf.apply_plan(gone).destroyed == 2
-    assert tf.addresses() == []
+    assert tf.run_directory.addresses() == []
 
 
 def test_targets_restrict_the_plan(root: Path) -> None:
@@ -105,7 +110,7 @@ def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path
     # A stop in the middle would lose what is being created: the next command waits instead.
     assert tf.make_plan().empty
     assert events[0] == "waiting"
-    assert tf.addresses() == ["terraform_data.after", "terraform_data.slow"]
+    assert tf.run_directory.addresses() == ["terraform_data.after", "terraform_data.slow"]
 
 
 def interrupt_at_first_apply():
@@ -134,7 +139,7 @@ def test_terraform_killed_in_an_apply_leaves_no_process_and_the_second_try_works
     assert subprocess.run(["pgrep", "-f", str(plan.path)], timeout=10).returncode == 1
     (root / "go").touch()
     tf.apply_plan(tf.make_plan())
-    assert len(tf.addresses()) == 3
+    assert len(tf.run_directory.addresses()) == 3
     assert tf.make_plan().empty
 
 
@@ -143,9 +148,10 @@ def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     code = f"""
         import os, sys
         from pathlib import Path
+        from workbook.host.run_directory import RunDirectory
         from workbook.terraform.driver import Terraform
         root = Path({str(root)!r})
-        tf = Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""))
+        tf = Terraform(root, RunDirectory(root.parents[3], "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""))
         plan = tf.make_plan()
         tf.on_event = lambda event: print(event.get("type"), flush=True)
         tf.apply_plan(plan)
@@ -158,7 +164,7 @@ def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     (root / "go").touch()
     tf = make(root)
     deadline = time.monotonic() + 60
-    while not tf.addresses() and time.monotonic() < deadline:
+    while not tf.run_directory.addresses() and time.monotonic() < deadline:
         time.sleep(0.5)
     assert tf.make_plan().empty
 
@@ -186,7 +192,7 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     tf.apply_plan(tf.make_plan())
     with pytest.raises(TerraformError, match="after this plan was made"):
         tf.apply_plan(old)
-    assert len(tf.addresses()) == 2
+    assert len(tf.run_directory.addresses()) == 2
 
 
 def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
@@ -209,20 +215,28 @@ def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytes
         tf.apply_plan(tf.make_plan())
 
 
-def test_no_terraform_is_one_message(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "ROOT", tmp_path)
-    with pytest.raises(WorkbookError, match="no terraform"):
-        Terraform(root, tmp_path / "run", {"PATH": str(tmp_path)})
+def test_no_terraform_is_one_message(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(WorkbookError, match="Terraform is not installed"):
+        binary.locate(str(tmp_path), own=tmp_path)
 
 
 def test_an_old_terraform_is_refused(root: Path, tmp_path: Path) -> None:
     fake = tmp_path / "bin" / "terraform"
     fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\necho \'{"terraform_version": "1.4.9"}\'\n')
+    fake.write_text('#!/bin/sh\necho "Terraform v1.4.9"\n')
     fake.chmod(0o755)
-    tf = Terraform(root, tmp_path / "run", {"PATH": str(fake.parent)})
-    with pytest.raises(WorkbookError, match=r"Terraform 1\.4\.9 .* needs 1\.5\.7"):
+    tf = Terraform(root, RunDirectory(tmp_path, "dev", "run"), {"PATH": str(fake.parent)})
+    with pytest.raises(WorkbookError, match=r"Terraform 1\.4\.9; the stack needs 1\.10"):
         tf.make_plan()
+
+
+def test_the_roots_need_the_same_terraform_as_the_workbook() -> None:
+    wanted = f">= {'.'.join(map(str, binary.MINIMUM))}"
+    roots = sorted(ENVIRONMENTS.glob("*/main.tf"))
+    assert len(roots) >= 2
+    assert {path.parent.name: parse_hcl(path)["terraform"][0]["required_version"].strip('"') for path in roots} == {
+        path.parent.name: wanted for path in roots
+    }
 
 
 def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path) -> None:
@@ -250,4 +264,4 @@ def test_the_persons_cli_arguments_do_not_reach_terraform(root: Path) -> None:
     environ = Target("embedded", "us-east-1", "http://127.0.0.1:1", shell=shell).environ()
     assert not {"TF_CLI_ARGS", "TF_VAR_x", "AWS_PROFILE", "HTTPS_PROXY"} & environ.keys()
     assert environ["AWS_SECRET_ACCESS_KEY"] == "embedded"
-    assert Terraform(root, root.parents[3] / "run", environ).make_plan().counts["add"] == 2
+    assert Terraform(root, RunDirectory(root.parents[3], "dev", "run"), environ).make_plan().counts["add"] == 2

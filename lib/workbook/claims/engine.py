@@ -14,10 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, Inventory, Scope
+from workbook.inventory import Inventory, Scope
+from workbook.layers import BY_KEY
 from workbook.target import LIMITS_BY_ID
 
-GROUPS = (*LAYERS, "general")
+GROUPS = (*BY_KEY, "general")
 SEVERITIES = ("critical", "high", "medium", "low")
 
 

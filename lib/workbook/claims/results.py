@@ -18,7 +18,8 @@ from workbook.compliance.frameworks import references_of
 from workbook.display import Rendered
 from workbook.display.document import page
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, TABLES, Inventory
+from workbook.inventory import TABLES, Inventory
+from workbook.layers import BY_KEY
 from workbook.target import LIMITS_BY_ID
 
 MARKS = {
@@ -37,7 +38,7 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
     Parameters
     ----------
     inventory : best read whole; a claim that looks at a table of a layer which was not read fails and says so.
-    layers : of vpc, ecr, iam, s3, ecs and general; without it those that were read, and general when all were.
+    layers : keys of layers, and general; without it those that were read, and general when all were.
     target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is judged on aws only.
 
     Raises
@@ -47,26 +48,27 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
     if target not in ("embedded", "endpoint", "aws"):
         raise WorkbookError(f"There is no kind of target named {target!r}.", "Kinds: embedded, endpoint, aws.")
     read = [
-        layer for layer in LAYERS if all(name in inventory for name, table in TABLES.items() if table.layer == layer)
+        layer for layer in BY_KEY if all(name in inventory for name, table in TABLES.items() if table.layer == layer)
     ]
-    chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(LAYERS) else [])]
+    chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(BY_KEY) else [])]
     for layer in chosen:
         if layer not in GROUPS:
             raise WorkbookError(f"There are no claims of a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
     view = View(inventory)
     problems = [{str(key): value for key, value in row.items()} for row in inventory.problems.to_dict("records")]
     results = [judge_one(claim, view, problems, target) for claim in CLAIMS.values() if claim.layer in chosen]
-    return Results(results, inventory, target)
+    return Results(results, inventory, target, [layer for layer in read if not inventory.deployed(layer)])
 
 
 class Results:
     """What became of the claims, in the order they are defined. The display and the table are the same on every run; JSON and page
     also say when the inventory was read."""
 
-    def __init__(self, results: list[Result], inventory: Inventory, target: str) -> None:
+    def __init__(self, results: list[Result], inventory: Inventory, target: str, absent: Iterable[str] = ()) -> None:
         self.results = results
         self.waiting: list[Result] = []
         self.target = target
+        self.absent = tuple(absent)
         self.scope = inventory.scope
         self.taken_at = inventory.taken_at
 
@@ -108,9 +110,9 @@ class Results:
         """The results of one verdict, such as FAIL."""
         return self._with([result for result in self.results if result.verdict == verdict], [])
 
-    def without_layers(self, layers: Iterable[str]) -> Results:
-        """Set aside, as `waiting`, the claims that are not true only because they look at layers that are not deployed yet."""
-        absent = {name for name, table in TABLES.items() if table.layer in set(layers)}
+    def without_absent_layers(self) -> Results:
+        """Set aside, as `waiting`, the claims that fail because they look at a layer that is not deployed yet."""
+        absent = {name for name, table in TABLES.items() if table.layer in self.absent}
         waiting = [result for result in self.failed if absent & set(result.tables)]
         return self._with([result for result in self.results if result not in waiting], waiting)
 

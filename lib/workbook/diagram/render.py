@@ -19,6 +19,7 @@ from workbook.diagram.layout import Size
 from workbook.errors import WorkbookError
 from workbook.host.paths import DIAGRAMS
 from workbook.inventory import TABLES, Inventory
+from workbook.layers import BY_KEY
 from workbook.network.flows import Flow, Key
 
 TIMEOUT = 60
@@ -82,9 +83,8 @@ def draw(name: str, inventory: Inventory) -> Drawing:
 def sketch(name: str, inventory: Inventory) -> Picture:
     """What `diagrams/<name>.py` makes of the inventory, not yet rendered; raises as `draw` does, and needs no Graphviz."""
     module = _load(name)
-    first = module.DRAWS[0]
-    if inventory[first].empty:
-        layer = TABLES[first].layer
+    layer = name if name in BY_KEY else TABLES[module.DRAWS[0]].layer
+    if not inventory.deployed(layer) or inventory[module.DRAWS[0]].empty:
         raise WorkbookError(
             f"Nothing is deployed in layer {layer}, so there is nothing to draw.",
             f'Deploy it first: wb.apply(wb.plan("{layer}")).',

@@ -20,8 +20,3 @@ def home() -> Path:
 def emulator_dir() -> Path:
     """Process record and log of the embedded AWS; one for each home."""
     return home() / "embedded"
-
-
-def run_dir(environment: str, target: str) -> Path:
-    """State, plans, logs and pages of one environment on one target, such as `dev-embedded`."""
-    return home() / f"{environment}-{target}"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workbook.errors import WorkbookError
+from workbook.host.paths import ENVIRONMENTS
 from workbook.host.paths import home as default_home
 
-EMBEDDED = "embedded"
 _PLANS_KEPT = 20
 _LOGS_KEPT = 80
 
@@ -37,9 +37,19 @@ class RunDirectory:
     def all(cls, home: Path | None = None, target: str = "") -> list[RunDirectory]:
         """The run directories below a home that hold a state, sorted by name; with `target`, only those on that target."""
         base = home or default_home()
-        found = [path.parent for path in sorted(base.glob("*-*/terraform.tfstate"))]
-        names = [path.name.partition("-") for path in found]
-        return [cls(base, name, slug) for name, _, slug in names if target in ("", slug)]
+        found = [cls._named(base, path.parent.name) for path in sorted(base.glob("*-*/terraform.tfstate"))]
+        return [run for run in found if target in ("", run.target)]
+
+    @classmethod
+    def _named(cls, home: Path, name: str) -> RunDirectory:
+        """Both an environment's name and a target's may hold hyphens: the longest environment that is there decides."""
+        known = [path.parent.name for path in ENVIRONMENTS.glob("*/locals.tf")]
+        environment = max(
+            (known_name for known_name in known if name.startswith(f"{known_name}-")),
+            key=len,
+            default=name.partition("-")[0],
+        )
+        return cls(home, environment, name[len(environment) + 1 :])
 
     @property
     def path(self) -> Path:
@@ -138,6 +148,15 @@ class RunDirectory:
                 "Terraform keeps the previous one beside it as terraform.tfstate.backup.",
             ) from error
         return [resource for resource in found if resource.get("mode") == "managed"]
+
+    def addresses(self) -> list[str]:
+        """Addresses of the managed resources of the state, sorted, an instance each: `module.vpc.aws_subnet.public[0]`."""
+        return sorted(
+            ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
+            + ("" if (key := instance.get("index_key")) is None else f"[{json.dumps(key)}]")
+            for resource in self.resources()
+            for instance in resource.get("instances", [])
+        )
 
     # ── which layers were applied as they are configured ──
 

@@ -3,6 +3,5 @@
 from workbook.inventory.reader import read_inventory
 from workbook.inventory.schema import STATEMENT, TABLES, Table
 from workbook.inventory.snapshot import Inventory, Scope
-from workbook.terraform.hcl import LAYERS
 
-__all__ = ["LAYERS", "STATEMENT", "TABLES", "Inventory", "Scope", "Table", "read_inventory"]
+__all__ = ["STATEMENT", "TABLES", "Inventory", "Scope", "Table", "read_inventory"]

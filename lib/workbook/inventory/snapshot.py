@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from workbook import layers
 from workbook.errors import WorkbookError
 from workbook.inventory.schema import TABLES, Table
-from workbook.terraform.hcl import LAYERS
 
 Row = dict[str, Any]
 PROBLEM_COLUMNS = ["table", "call", "error"]
@@ -111,8 +111,21 @@ class Inventory:
 
     def layer(self, layer: str) -> dict[str, pd.DataFrame]:
         """The tables of one layer, in the order of the schema."""
-        _known(layer, LAYERS, "layer")
+        layers.find(layer)
         return {name: self[name] for name, table in TABLES.items() if table.layer == layer}
+
+    def deployed(self, layer: str) -> bool:
+        """Whether a layer is deployed: whether its core table has a row.
+
+        Raises
+        ------
+        WorkbookError : no such layer, or it was not read.
+        """
+        return len(self[layers.find(layer).core_table]) > 0
+
+    def occupied(self, layer: str) -> list[str]:
+        """The tables of a layer that have a row."""
+        return [name for name, table in self.layer(layer).items() if len(table)]
 
     def records(self, table: str) -> list[Row]:
         """The rows of one table as dicts of plain Python values; what is missing is None."""

@@ -82,7 +82,8 @@ def read(path: Path) -> nbformat.NotebookNode:
         return notebook
     except Exception as error:  # JSON, validation and version errors of nbformat have no common base
         raise WorkbookError(
-            f"{path.name} is not a readable notebook: {first_line(str(error))}", f"git checkout {path}, or mend the file."
+            f"{path.name} is not a readable notebook: {first_line(str(error))}",
+            f"git checkout {path}, or mend the file.",
         ) from error
 
 
@@ -117,7 +118,11 @@ def first_line(text: str) -> str:
 
 
 def execute(
-    path: Path, notebook: nbformat.NotebookNode, listener: Listener, timeout: int, environ: Mapping[str, str] | None = None
+    path: Path,
+    notebook: nbformat.NotebookNode,
+    listener: Listener,
+    timeout: int,
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Execute every code cell of `notebook`, in order and in place, in a new kernel of this Python.
 
@@ -140,7 +145,9 @@ class _Client(NotebookClient):
 
     listener: Listener
 
-    def process_message(self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int) -> nbformat.NotebookNode | None:
+    def process_message(
+        self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int
+    ) -> nbformat.NotebookNode | None:
         if text := _live_text(msg):
             self.listener.live(text)
         return super().process_message(msg, cell, cell_index)
@@ -188,14 +195,21 @@ class _Execution:
 
     async def _start(self) -> _Client:
         client = _Client(
-            self.notebook, km=self.kernel, timeout=None, startup_timeout=START_TIMEOUT, record_timing=False, coalesce_streams=True
+            self.notebook,
+            km=self.kernel,
+            timeout=None,
+            startup_timeout=START_TIMEOUT,
+            record_timing=False,
+            coalesce_streams=True,
         )
         client.listener = self.listener
         client.log.setLevel(logging.CRITICAL + 1)  # What went wrong is said once, by whoever catches it.
         client.reset_execution_trackers()
         try:
             # Errors only: ipykernel otherwise warns about its transport on every start.
-            await self.kernel.start_kernel(cwd=str(self.path.parent), env=self.environ, extra_arguments=["--IPKernelApp.log_level=40"])
+            await self.kernel.start_kernel(
+                cwd=str(self.path.parent), env=self.environ, extra_arguments=["--IPKernelApp.log_level=40"]
+            )
             await client.async_start_new_kernel_client()
         except Exception as error:
             if isinstance(self.ended_by, int):
@@ -215,7 +229,9 @@ class _Execution:
                 await client.async_execute_cell(self.notebook.cells[index], index, execution_count=number)
             except (CellExecutionError, DeadKernelError) as error:
                 self._raise_ended(number, label)
-                raise CellFailed(f"{self.path.stem}, cell {number} ({label}): {_cause(error)}", *_next_step(error)) from None
+                raise CellFailed(
+                    f"{self.path.stem}, cell {number} ({label}): {_cause(error)}", *_next_step(error)
+                ) from None
             self._raise_ended(number, label)
             self.listener.cell_finished(number, label, time.monotonic() - started)
 
@@ -245,7 +261,9 @@ class _Execution:
         self.deadline = time.monotonic() + GRACE
         with contextlib.suppress(RuntimeError):  # The kernel is not up yet, or is gone.
             if first:
-                self.listener.live("interrupted; waiting for the cell to end what it has begun (Ctrl-C again ends it at once)")
+                self.listener.live(
+                    "interrupted; waiting for the cell to end what it has begun (Ctrl-C again ends it at once)"
+                )
                 await self.kernel.interrupt_kernel()
             else:
                 await self.kernel.shutdown_kernel(now=True)
@@ -272,7 +290,12 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"},
+            "language_info": {
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "name": "python",
+                "pygments_lexer": "ipython3",
+            },
         }
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5

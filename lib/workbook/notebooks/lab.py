@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nbformat.sign import NotebookNotary
 
-from workbook.notebooks import execute as notebook
 from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
+from workbook.notebooks import execute as notebook
 
 FIRST = "notebooks/00_start.ipynb"
 _CONFIG = Path(__file__).parent / "jupyter"

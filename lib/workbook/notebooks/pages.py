@@ -58,7 +58,9 @@ class Book:
                 title=self.titles.get(name, name),
                 book=self.heading,
                 position=f"{place + 1} of {len(self.names)}",
-                sections=[(anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for anchor, text in _SECTION.findall(body)],
+                sections=[
+                    (anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for anchor, text in _SECTION.findall(body)
+                ],
                 body=body,
                 previous=self._neighbour(place - 1),
                 following=self._neighbour(place + 1),
@@ -103,7 +105,9 @@ class Book:
                 return match.group(0)
             if Path(path).suffix == ".ipynb" and Path(path).stem in self.names:
                 return f"{before}{Path(path).stem}.html{mark}{anchor}{after}"
-            return f"{before}{os.path.relpath(notebooks.resolve() / path, self.directory.resolve())}{mark}{anchor}{after}"
+            return (
+                f"{before}{os.path.relpath(notebooks.resolve() / path, self.directory.resolve())}{mark}{anchor}{after}"
+            )
 
         return _LINK.sub(local, body)
 
@@ -118,7 +122,9 @@ def _body(executed: nbformat.NotebookNode, source: Path) -> str:
     )
     body, _ = exporter.from_notebook_node(executed, {"metadata": {"path": str(source.parent)}})
     # nbconvert's own embedding of images parses every HTML block by itself, and so closes a <details> before its content.
-    embedded = _IMAGE.sub(lambda match: f"{match[1]}{_data_address(source.parent / match[2]) or match[2]}{match[3]}", str(body))
+    embedded = _IMAGE.sub(
+        lambda match: f"{match[1]}{_data_address(source.parent / match[2]) or match[2]}{match[3]}", str(body)
+    )
     # Without these links nbconvert leaves out the headings' ids as well.
     return _ANCHOR.sub("", embedded)
 

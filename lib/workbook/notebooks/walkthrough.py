@@ -18,15 +18,15 @@ from typing import TextIO
 import nbformat
 
 from workbook import emulator
-
-from workbook.notebooks import execute as notebook
-
-from workbook.notebooks import pages
-from workbook.doctor import resources_by_layer
+from workbook.deployment import count_by_layer
 from workbook.errors import WorkbookError
-from workbook.host.paths import NOTEBOOKS, ROOT, run_dir
-from workbook.terraform.settings import read_settings
+from workbook.host.paths import NOTEBOOKS, ROOT, home
+from workbook.host.run_directory import RunDirectory
+from workbook.notebooks import execute as notebook
+from workbook.notebooks import pages
 from workbook.target import choose_target
+from workbook.terraform import binary
+from workbook.terraform.settings import read_settings
 
 
 def walkthrough(notebooks: Sequence[Path] | None = None) -> int:
@@ -153,7 +153,10 @@ class Console:
         return f"  {number:>3}/{self._cells:<3}"
 
     def _running(self) -> str:
-        parts = [f"{self._place(self._number)} {_clip(self._label, 76)} … {time.monotonic() - self._started:.0f} s", self._text]
+        parts = [
+            f"{self._place(self._number)} {_clip(self._label, 76)} … {time.monotonic() - self._started:.0f} s",
+            self._text,
+        ]
         return "  ".join(part for part in parts if part)
 
     def _rewrite(self) -> None:
@@ -178,19 +181,28 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         timeout = notebook.cell_timeout(environ)
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
-            raise WorkbookError(f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks lie in notebooks/.")
+            raise WorkbookError(
+                f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks lie in notebooks/."
+            )
         environment = environ.get("WORKBOOK_ENVIRONMENT") or "dev"
         settings = read_settings(environment)
         # Only its name and label are needed here; each notebook connects by itself.
-        target = choose_target(settings.region, lambda: "http://127.0.0.1", environ)
-        directory = run_dir(environment, target.slug)
+        target = choose_target(settings.region, environ)
+        # Said now rather than by the second notebook.
+        binary.require(environ.get("PATH"))
+        run = RunDirectory(home(), environment, target.slug)
         console.line(f"Target: {target.label}. Environment: {environment}.")
-        totals, book = _Totals(), pages.Book(directory / "pages", [path.stem for path in paths], f"{settings.prefix} on {target.label}")
+        totals, book = (
+            _Totals(),
+            pages.Book(run.pages, [path.stem for path in paths], f"{settings.prefix} on {target.label}"),
+        )
         sources = [notebook.read(path) for path in paths]
         for source, path in zip(sources, paths, strict=True):
             book.titles[path.stem] = notebook.title(source, path.stem)
         for number, (path, node) in enumerate(zip(paths, sources, strict=True), start=1):
-            console.notebook_started(f"[{number}/{len(paths)}]", path.stem, book.titles[path.stem], len(list(notebook.code_cells(node))))
+            console.notebook_started(
+                f"[{number}/{len(paths)}]", path.stem, book.titles[path.stem], len(list(notebook.code_cells(node)))
+            )
             began = time.monotonic()
             try:
                 notebook.execute(path.resolve(), node, console, timeout, environ)
@@ -212,7 +224,7 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         console.line()
         console.line(f"FAILED  {error}")
         return 1
-    resources = resources_by_layer(directory, settings.directory)
+    resources = count_by_layer(run, settings.directory)
     summary = {
         "notebooks": str(len(paths)),
         "cells": str(totals.cells),
@@ -239,7 +251,9 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workbook.notebooks.walkthrough", description="Execute notebooks.")
-    parser.add_argument("--save", action="store_true", help="on an empty account of their own, and save them with their outputs")
+    parser.add_argument(
+        "--save", action="store_true", help="on an empty account of their own, and save them with their outputs"
+    )
     parser.add_argument("notebook", nargs="*", type=Path, help="which (default: all, in order)")
     options = parser.parse_args()
     return (save_notebooks if options.save else walkthrough)(options.notebook or None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -38,7 +38,7 @@ class Target:
     ----------
     kind : `embedded`, `endpoint` or `aws`.
     region : AWS region of the stack.
-    endpoint_url : address of the AWS-compatible endpoint; None on a real account.
+    endpoint_url : address of the AWS-compatible endpoint; None on a real account, and while the embedded AWS is not connected.
     account_id : the account the person named (`WORKBOOK_ACCOUNT_ID`); None where none is needed.
     """
 
@@ -66,6 +66,10 @@ class Target:
             return f"AWS account {self.account_id} (real, with cost)"
         return f"AWS-compatible endpoint {self.endpoint_url}"
 
+    def connected_to(self, url: str) -> Target:
+        """The same target at the address where the embedded AWS answers."""
+        return replace(self, endpoint_url=url)
+
     def environ(self) -> dict[str, str]:
         """The whole environment of a child process such as Terraform.
 
@@ -81,13 +85,14 @@ class Target:
             kept.pop("AWS_ENDPOINT_URL", None)
             return {**kept, "AWS_REGION": self.region}
         kept = {k: v for k, v in self.shell.items() if not _AWS_VARIABLE.match(k) and not _PROXY_VARIABLE.match(k)}
+        endpoint_url = self._endpoint()
         return {
             **kept,
             "AWS_ACCESS_KEY_ID": "embedded",
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_ENDPOINT_URL": str(self.endpoint_url),
+            "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -95,7 +100,7 @@ class Target:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of `service`, in the stack's region unless another is named."""
-        options: dict[str, Any] = {"s3": {"addressing_style": "path"}, "proxies": {}} if self.endpoint_url else {}
+        options: dict[str, Any] = {} if self.kind == "aws" else {"s3": {"addressing_style": "path"}, "proxies": {}}
         config = Config(
             connect_timeout=5,
             read_timeout=30,
@@ -103,16 +108,24 @@ class Target:
             max_pool_connections=32,
             **options,
         )
-        if self.endpoint_url is None:
+        if self.kind == "aws":
             return _session(None).client(service, region_name=region or self.region, config=config)
         return _session(os.devnull).client(
             service,
             region_name=region or self.region,
-            endpoint_url=self.endpoint_url,
+            endpoint_url=self._endpoint(),
             aws_access_key_id="embedded",
             aws_secret_access_key="embedded",
             config=config,
         )
+
+    def _endpoint(self) -> str:
+        """The endpoint's address; never None off a real account, or a client would fall back to the person's own AWS."""
+        if not self.endpoint_url:
+            raise WorkbookError(
+                "The embedded AWS is not connected.", "Run `make doctor`, then open the workbook again."
+            )
+        return self.endpoint_url
 
     def caller_account(self) -> str:
         """Account id the target answers with.
@@ -162,13 +175,12 @@ def _session(configuration: str | None) -> Any:
     return boto3.Session(botocore_session=botocore.session.Session(session_vars=hidden))
 
 
-def choose_target(region: str, embedded_url: Callable[[], str], environ: Mapping[str, str] | None = None) -> Target:
-    """The target that `WORKBOOK_TARGET` names.
+def choose_target(region: str, environ: Mapping[str, str] | None = None) -> Target:
+    """The target that `WORKBOOK_TARGET` names; nothing is started or contacted.
 
     Parameters
     ----------
     region : region of the stack, from `locals.tf`.
-    embedded_url : starts or finds the embedded AWS and gives its address; called only for `embedded`.
 
     Raises
     ------
@@ -177,7 +189,7 @@ def choose_target(region: str, embedded_url: Callable[[], str], environ: Mapping
     environ = os.environ if environ is None else environ
     value = environ.get("WORKBOOK_TARGET", "").strip() or "embedded"
     if value == "embedded":
-        return Target("embedded", region, embedded_url(), EMBEDDED_ACCOUNT, dict(environ))
+        return Target("embedded", region, None, EMBEDDED_ACCOUNT, dict(environ))
     if re.match(r"^https?://[^/\s]+", value):
         # A bucket name before a host name that is not an address fails; Terraform and boto3 both take the address.
         return Target("endpoint", region, value.rstrip("/").replace("//localhost", "//127.0.0.1"), None, dict(environ))

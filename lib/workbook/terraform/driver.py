@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -24,8 +23,9 @@ from python_terraform import IsFlagged
 
 from workbook.errors import WorkbookError
 from workbook.host.locking import lock
-from workbook.host.paths import ROOT
-from workbook.terraform.diagnostics import Diagnostic, TerraformError, read_diagnostics
+from workbook.host.run_directory import RunDirectory
+from workbook.terraform import binary
+from workbook.terraform.diagnostics import TerraformError, read_diagnostics
 from workbook.terraform.hcl import configuration_digest
 from workbook.terraform.plan import Plan
 from workbook.terraform.provider import cli_configuration
@@ -33,16 +33,12 @@ from workbook.terraform.provider import cli_configuration
 Event = Mapping[str, Any]
 """One line of Terraform's `-json` output: `type`, `@message`, and what belongs to the type."""
 
-MINIMUM = (1, 5, 7)
 TIMEOUT = {
     "init": 300.0,
-    "validate": 120.0,
     "plan": 600.0,
     "apply": 1800.0,
     "show": 180.0,
     "output": 60.0,
-    "state list": 60.0,
-    "version": 30.0,
 }
 """Seconds after which a command is ended."""
 
@@ -72,7 +68,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     Parameters
     ----------
     directory : the root, such as terraform/environments/dev.
-    run_dir : where state, plans, logs and Terraform's own data go.
+    run : where state, plans, logs and Terraform's own data go.
     environ : the whole environment of the child process.
     on_event : called with every event while a command runs.
     alive : asked about once a second while a command runs; a text means that the target is gone, and stops the command.
@@ -81,27 +77,24 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     def __init__(
         self,
         directory: Path,
-        run_dir: Path,
+        run: RunDirectory,
         environ: Mapping[str, str],
         on_event: Callable[[Event], None] | None = None,
         alive: Callable[[], str | None] | None = None,
     ) -> None:
-        super().__init__(working_dir=str(directory), terraform_bin_path=find_terraform(environ))
+        super().__init__(working_dir=str(directory), terraform_bin_path=str(binary.locate(environ.get("PATH"))))
         self.directory = directory
-        self.run_dir = run_dir
-        self.state_path = run_dir / "terraform.tfstate"
+        self.run_directory = run
         self.on_event = on_event
         self.alive = alive
         self.target_environ = dict(environ)
-        self._background = run_dir / "background-apply"
-        for name in ("plans", "logs"):
-            (run_dir / name).mkdir(parents=True, exist_ok=True)
-        os.chmod(run_dir, 0o700)
+        self._background = run.path / "background-apply"
+        run.create()
         self.environ = {
             **SPARING,
             **environ,
-            **cli_configuration(environ, run_dir),
-            "TF_DATA_DIR": str(run_dir / "terraform-data"),
+            **cli_configuration(environ, run.path),
+            "TF_DATA_DIR": str(run.terraform_data),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
@@ -112,27 +105,32 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     def prepare(self) -> None:
         """`terraform init`, when the configuration, the modules, Terraform itself or the mirror changed since the last one."""
         self._wait_for_background()
-        stamp = self.run_dir / "terraform-data" / "initialised"
-        with lock(self.run_dir / "init.lock", timeout=TIMEOUT["init"]):
+        stamp = self.run_directory.terraform_data / "initialised"
+        with lock(self.run_directory.path / "init.lock", timeout=TIMEOUT["init"]):
             wanted = self._fingerprint()
             if stamp.is_file() and stamp.read_text() == wanted:
                 return
-            self._check_version()
-            self.run("init", backend_config={"path": str(self.state_path)}, reconfigure=IsFlagged, no_color=IsFlagged)
+            binary.require(self.environ.get("PATH"))
+            self.run(
+                "init",
+                backend_config={"path": str(self.run_directory.state)},
+                reconfigure=IsFlagged,
+                no_color=IsFlagged,
+            )
             stamp.write_text(wanted)
 
-    def make_plan(self, targets: list[str] | None = None, destroy: bool = False) -> Plan:
+    def make_plan(self, targets: list[str] | None = None, destroy: bool = False, details: bool = True) -> Plan:
         """Plan and keep it as a file; only such a file is ever applied.
 
         Parameters
         ----------
         targets : addresses to restrict the plan to; None plans everything.
         destroy : plan the destruction of everything (or of `targets`).
+        details : read what changes and why, which a person wants to see; takes some seconds.
         """
         self.prepare()
         path = (
-            self.run_dir
-            / "plans"
+            self.run_directory.plans
             / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}.tfplan"
         )
         events = self.run(
@@ -144,8 +142,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             destroy=IsFlagged if destroy else None,
             target=targets or [],
         )
-        self._forget_old_plans(keep=path)
-        return Plan.from_events(path, events, targets=tuple(targets or ()), destroy=destroy, read=self.show)
+        self.run_directory.forget_old()
+        plan = Plan.from_events(path, events, tuple(targets or ()), destroy)
+        return plan.detailed(self.show(path)) if details and plan.actions else plan
 
     def apply_plan(self, plan: Plan) -> Applied:
         """Apply a saved plan.
@@ -172,26 +171,6 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         self.prepare()
         values = json.loads(self._output("output", json=IsFlagged))
         return {name: "(sensitive)" if value["sensitive"] else value["value"] for name, value in values.items()}
-
-    def addresses(self) -> list[str]:
-        """Addresses of the resources that the state holds, sorted; data sources left out."""
-        if (
-            not self.state_path.is_file()
-            or self.state_path.stat().st_size == 0
-            or not (self.run_dir / "terraform-data").is_dir()
-        ):
-            return []
-        code, out, err = self.cmd("state list")
-        if code != 0:
-            raise TerraformError("state list", read_diagnostics([], out, err))
-        return sorted(line for line in out.split() if not line.startswith("data.") and ".data." not in line)
-
-    def check_configuration(self) -> None:
-        """`terraform validate`: raises with the diagnostics, or returns."""
-        self.prepare()
-        result = json.loads(self._output("validate", json=IsFlagged, check=False))
-        if not result["valid"]:
-            raise TerraformError("validate", [Diagnostic.from_json(d) for d in result["diagnostics"]])
 
     # ── running one command ──
 
@@ -230,7 +209,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         """python-terraform's one way to start Terraform: the same arguments, but with live output, a time limit and a process group."""
         argv = self.generate_cmd_string(cmd, *args, **{k: v for k, v in kwargs.items() if v is not None})
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}-{cmd.replace(' ', '-')}"
-        out_path, err_path = (self.run_dir / "logs" / f"{name}.{kind}" for kind in ("out", "err"))
+        out_path, err_path = (self.run_directory.logs / f"{name}.{kind}" for kind in ("out", "err"))
         with out_path.open("wb") as out, err_path.open("wb") as err:
             process = subprocess.Popen(
                 argv,
@@ -251,14 +230,14 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         finally:
             if not left_running:
                 _end_group(process)
-            with (self.run_dir / "logs" / "commands.jsonl").open("a") as record:
+            with (self.run_directory.logs / "commands.jsonl").open("a") as record:
                 print(
                     json.dumps(
                         {"command": cmd, "seconds": round(time.monotonic() - began, 3), "code": process.returncode}
                     ),
                     file=record,
                 )
-            self._forget_old_logs()
+            self.run_directory.forget_old()
 
     def _follow(self, process: subprocess.Popen[bytes], path: Path, cmd: str, on_line: Callable[[str], None]) -> None:
         deadline = time.monotonic() + TIMEOUT[cmd]
@@ -322,14 +301,6 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             _stop(process, patience=2.0)
             raise WorkbookError(gone, "Run this again: it starts a fresh one and deploys from the beginning.")
 
-    def _check_version(self) -> None:
-        found = str(json.loads(self._output("version", json=IsFlagged))["terraform_version"])
-        if tuple(int(part) for part in found.split("-")[0].split(".")) < MINIMUM:
-            wanted = ".".join(map(str, MINIMUM))
-            raise WorkbookError(
-                f"Terraform {found} is on the PATH; the stack needs {wanted} or later.", "Install a newer Terraform."
-            )
-
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(configuration_digest(self.directory).encode())
         binary = Path(self.terraform_bin_path)
@@ -337,37 +308,10 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             self.terraform_bin_path,
             binary.stat().st_mtime_ns,
             self.environ.get("TF_CLI_CONFIG_FILE"),
-            self.state_path,
+            self.run_directory.state,
         ):
             digest.update(f"{part}\0".encode())
         return digest.hexdigest()
-
-    def _forget_old_plans(self, keep: Path) -> None:
-        for path in sorted((self.run_dir / "plans").glob("*.tfplan"))[:-20]:
-            if path != keep:
-                path.unlink(missing_ok=True)
-
-    def _forget_old_logs(self) -> None:
-        for path in sorted((self.run_dir / "logs").glob("2*.*"))[:-80]:
-            path.unlink(missing_ok=True)
-
-
-def find_terraform(environ: Mapping[str, str]) -> str:
-    """Path of the binary: the one on the PATH, else the one that the set-up fetched.
-
-    Raises
-    ------
-    WorkbookError : there is none.
-    """
-    found = shutil.which("terraform", path=environ.get("PATH")) or shutil.which(
-        "terraform", path=str(ROOT / ".workbook" / "bin")
-    )
-    if found is None:
-        raise WorkbookError(
-            "There is no terraform on the PATH.",
-            "Run `make doctor` to see what is missing, or install Terraform 1.5.7 or later.",
-        )
-    return found
 
 
 def _lines(stream: Any) -> Iterator[str | None]:

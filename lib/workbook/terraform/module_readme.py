@@ -16,7 +16,7 @@ from typing import Any
 
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS, ROOT
-from workbook.terraform.settings import parse_hcl, relative
+from workbook.terraform.hcl import parse_hcl, relative
 
 MODULES = ROOT / "terraform" / "modules"
 # Where a reader sees the modules called. Other environments are copies of it.

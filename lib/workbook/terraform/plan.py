@@ -6,9 +6,8 @@ import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,32 +84,29 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan that was saved to `path`.
+    """A plan that was saved to `path`; plain data.
 
     Attributes
     ----------
     actions : address -> action, for every resource that changes.
     output_changes : names of the outputs that change.
     targets : addresses that the plan is restricted to; empty for all.
+    destroy : it destroys what it names.
+    changes : every change with its details, by address, sensitive values masked; empty where nobody asked for details.
     """
 
     path: Path
     actions: Mapping[str, str]
-    output_changes: tuple[str, ...]
-    targets: tuple[str, ...]
-    destroy: bool
-    read: Callable[[Path], Mapping[str, Any]]
+    output_changes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    destroy: bool = False
+    changes: tuple[Change, ...] = ()
 
     @classmethod
     def from_events(
-        cls,
-        path: Path,
-        events: Iterable[Mapping[str, Any]],
-        targets: tuple[str, ...],
-        destroy: bool,
-        read: Callable[[Path], Mapping[str, Any]],
+        cls, path: Path, events: Iterable[Mapping[str, Any]], targets: tuple[str, ...] = (), destroy: bool = False
     ) -> Plan:
-        """From the events of `terraform plan -json`; details are read from the file when they are first asked for."""
+        """From the events of `terraform plan -json`, without details."""
         actions: dict[str, str] = {}
         outputs: tuple[str, ...] = ()
         for event in events:
@@ -126,7 +122,11 @@ class Plan:
             for address, action in sorted(actions.items())
             if action not in ("noop", "read", "move", "import")
         }
-        return cls(path, kept, outputs, targets, destroy, read)
+        return cls(path, kept, outputs, targets, destroy)
+
+    def detailed(self, document: Mapping[str, Any]) -> Plan:
+        """The same plan with its changes, from Terraform's plan JSON (`terraform show -json`)."""
+        return replace(self, changes=tuple(changes_of(document)))
 
     @property
     def empty(self) -> bool:
@@ -147,13 +147,6 @@ class Plan:
         if not self.actions:
             return f"No resource changes; outputs to update: {', '.join(self.output_changes)}."
         return "Plan: {add} to add, {change} to change, {destroy} to destroy.".format(**self.counts)
-
-    @cached_property
-    def changes(self) -> tuple[Change, ...]:
-        """Every change with its details, by address. Sensitive values are masked. Reads the plan file once."""
-        if not self.actions:
-            return ()
-        return tuple(changes_of(self.read(self.path)))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.rendered()._repr_mimebundle_()

@@ -2,7 +2,7 @@
 # here, without modules. It is for the comparison only: nothing should run in it.
 
 terraform {
-  required_version = ">= 1.5.7"
+  required_version = ">= 1.10"
 
   required_providers {
     aws = {

@@ -1,0 +1,201 @@
+"""One environment on one target: planned, applied, destroyed, and what of it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workbook import emulator
+from workbook.display import note
+from workbook.display.progress import ApplyProgress, Progress
+from workbook.errors import WorkbookError
+from workbook.host import paths
+from workbook.host.run_directory import RunDirectory
+from workbook.target import Target, choose_target
+from workbook.terraform.driver import Applied, Terraform
+from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
+from workbook.terraform.plan import Plan
+from workbook.terraform.settings import read_settings
+
+OTHER = "other"
+"""What `resources` counts under this name belongs to no layer."""
+
+
+class Deployment:
+    """One environment on one target. Making one starts nothing and contacts nothing; the first call that needs the target does.
+
+    Parameters
+    ----------
+    environment : directory below terraform/environments.
+    home : directory of everything that runs write; see `host.paths.home`.
+    target : where to deploy; the one that `WORKBOOK_TARGET` names unless given.
+
+    Attributes
+    ----------
+    settings : names and regions from locals.tf.
+    layers : keys of the layers of this environment, in the order in which they are deployed.
+    target : where it is deployed; connected once something needed it.
+    run : the directory of its state, plans, logs and pages.
+    version : grows whenever something was changed through this object, or the account turned out to be another one.
+
+    Raises
+    ------
+    WorkbookError : no such environment, broken locals.tf, or a target that does not exist.
+    """
+
+    def __init__(self, environment: str, home: Path | None = None, target: Target | None = None) -> None:
+        self.environment = environment
+        self.settings = read_settings(environment)
+        self.layers = layers_of(self.settings.directory)
+        self.target = target or choose_target(self.settings.region)
+        self.run = RunDirectory(home or paths.home(), environment, self.target.slug)
+        self.version = 0
+        self._terraform: Terraform | None = None
+        self._instance = ""
+
+    # ── changing ──
+
+    def plan(self, *layers: str, progress: Progress | None = None, destroy: bool = False, details: bool = True) -> Plan:
+        """Plan the named layers, or everything; nothing is changed.
+
+        Raises
+        ------
+        WorkbookError : no such layer, Terraform refuses the configuration, or another plan or apply is running.
+        """
+        driver = self.terraform()
+        targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
+        with self._watched(driver, ApplyProgress(progress) if progress else None):
+            plan = driver.make_plan(targets, destroy=destroy, details=details)
+        if plan.empty and not destroy:
+            self._mark_deployed(plan)
+        return plan
+
+    def apply(self, plan: Plan, progress: Progress | None = None) -> Applied:
+        """Apply a saved plan.
+
+        Raises
+        ------
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state holds what was done.
+        """
+        if self.connect():
+            raise WorkbookError(
+                "The account is not the one that this plan was made for.",
+                "Plan again, then apply. Nothing was changed.",
+            )
+        self.target.check()
+        self.version += 1
+        if plan.destroy:
+            self.run.forget_deployed()
+        driver = self._driver()
+        on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
+        with self._watched(driver, on_event):
+            applied = driver.apply_plan(plan)
+        self._mark_deployed(plan)
+        return applied
+
+    def outputs(self) -> dict[str, Any]:
+        """Terraform's outputs by name; sensitive ones masked."""
+        return self.terraform().outputs()
+
+    # ── knowing ──
+
+    def resources(self) -> dict[str, int]:
+        """Number of resources in the state, by layer in their order; what belongs to none is counted as `other`."""
+        return count_by_layer(self.run, self.settings.directory)
+
+    def is_current(self, *layers: str) -> bool:
+        """Whether the named layers (or all) were applied exactly as they are configured now, and not destroyed since."""
+        digest = configuration_digest(self.settings.directory)
+        return all(self.run.deployed_as(layer) == digest for layer in layers or self.layers)
+
+    # ── the target ──
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client on the target."""
+        self.connect()
+        return self.target.client(service, region)
+
+    def connect(self) -> bool:
+        """Find the target, or start it where it is the embedded AWS.
+
+        Returns
+        -------
+        Whether the account is another one than at the last call (or in the last process): a new, empty embedded AWS, or a
+        checkpoint that was restored.
+        """
+        if self.target.kind != "embedded":
+            self.run.create()
+            return False
+        running = emulator.start()
+        self.target = self.target.connected_to(running.url)
+        self.run.create()
+        lost = bool(self.run.instance) and self.run.instance != running.instance
+        changed = lost or (bool(self._instance) and self._instance != running.instance)
+        aside = self.run.adopt(running.instance)
+        self._instance = running.instance
+        if changed:
+            self.version += 1
+        if aside is not None:
+            _say(
+                "The embedded AWS is a new, empty one. "
+                f"The old state was set aside as {aside.name}; deploying starts from scratch."
+            )
+        return changed
+
+    def terraform(self) -> Terraform:
+        """Terraform on the target as it is now."""
+        self.connect()
+        return self._driver()
+
+    # ── plumbing ──
+
+    def _driver(self) -> Terraform:
+        environ = self.target.environ()
+        if self._terraform is None or self._terraform.target_environ != environ:
+            self._terraform = Terraform(self.settings.directory, self.run, environ)
+        return self._terraform
+
+    @contextmanager
+    def _watched(self, driver: Terraform, on_event: ApplyProgress | None) -> Iterator[None]:
+        driver.on_event = on_event
+        driver.alive = self._gone if self.target.kind == "embedded" else None
+        try:
+            yield
+        finally:
+            driver.on_event = driver.alive = None
+
+    def _gone(self) -> str | None:
+        running = emulator.find()
+        if running is not None and running.url == self.target.endpoint_url:
+            return None
+        return f"The embedded AWS stopped (its log: {paths.emulator_dir() / 'emulator.log'})."
+
+    def _mark_deployed(self, plan: Plan) -> None:
+        if plan.destroy:
+            return
+        digest = configuration_digest(self.settings.directory)
+        for layer in self.layers:
+            if not plan.targets or set(layer_addresses(self.settings.directory, layer)) <= set(plan.targets):
+                self.run.mark_deployed(layer, digest)
+
+
+def count_by_layer(run: RunDirectory, environment: Path) -> dict[str, int]:
+    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to none is `other`.
+
+    Raises
+    ------
+    WorkbookError : the state cannot be read.
+    """
+    layers = layers_of(environment)
+    owner = {address: layer for layer in layers for address in layer_addresses(environment, layer)}
+    counts = dict.fromkeys(layers, 0)
+    for address in run.addresses():
+        layer = owner.get(root_address(address), OTHER)
+        counts[layer] = counts.get(layer, 0) + 1
+    return counts
+
+
+def _say(text: str) -> None:
+    Progress("Embedded AWS").finish(note(text, "warn"))
