@@ -92,7 +92,9 @@ def jobs() -> list[Job]:
     """Every job; of those that can start, the first does."""
     pages = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     notebook = {
-        name: Job("notebooks", name, (f"notebooks/{name}.ipynb", *NBVAL), checkpoint="" if name < BEFORE_ECS else DEPLOYED)
+        name: Job(
+            "notebooks", name, (f"notebooks/{name}.ipynb", *NBVAL), checkpoint="" if name < BEFORE_ECS else DEPLOYED
+        )
         for name in pages
     }
     notebook[BEFORE_ECS].checkpoint = BEFORE_ECS
@@ -184,7 +186,7 @@ class Run:
         while first.after:
             first = next(other for other in jobs() if other.name == first.after)
         environ = {}
-        if job.checkpoint or job.suite == "notebooks" and job.name != "saved":
+        if job.checkpoint or (job.suite == "notebooks" and job.name != "saved"):
             home = self.scratch / first.name
             environ = {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
             if job.checkpoint:

@@ -39,10 +39,10 @@ class Page:
 
 
 def pages(directory: Path = NOTEBOOKS) -> list[Page]:
-    """The notebooks of a directory, in order. One that is not readable has its name as title."""
-    questions = _QUESTIONS | {layer.page: layer.question for layer in LAYERS}
+    """The notebooks of a directory, in order: a layer's by its record, the others by their first heading."""
+    layers = {layer.page: Page(layer.page, layer.title, layer.question) for layer in LAYERS}
     found = sorted(directory.glob("[0-9][0-9]_*.ipynb"))
-    return [Page(path.stem, _title(path), questions.get(path.stem, "")) for path in found]
+    return [layers.get(path.stem) or Page(path.stem, _title(path), _QUESTIONS.get(path.stem, "")) for path in found]
 
 
 def contents(directory: Path = NOTEBOOKS) -> Rendered:
