@@ -1,6 +1,6 @@
 """Side by side, in one run: the driver against bare Terraform, the inventory against the same calls in sequence, drawing, the walkthrough.
 
-`python -m bench [--pairs N] [driver inventory drawing walkthrough]`. Each pair is measured in turn on the same machine; what is
+`python -m bench [--pairs N] [driver inventory drawing walkthrough tests]`. Each pair is measured in turn on the same machine; what is
 printed are medians and the ratio pair by pair. Nothing here passes or fails.
 """
 
@@ -26,7 +26,7 @@ from workbook.host.paths import DIAGRAMS, ROOT
 from workbook.inventory import Scope, read_inventory
 from workbook.workbook import Workbook
 
-PARTS = ("driver", "inventory", "drawing", "walkthrough")
+PARTS = ("driver", "inventory", "drawing", "walkthrough", "tests")
 
 
 def main() -> int:
@@ -44,7 +44,9 @@ def main() -> int:
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, embedded AWS")
     for part in options.part:
         print(f"\n{part}", flush=True)
-        {"driver": driver, "inventory": inventory, "drawing": pictures, "walkthrough": walkthrough}[part](options.pairs)
+        {"driver": driver, "inventory": inventory, "drawing": pictures, "walkthrough": walkthrough, "tests": tests}[
+            part
+        ](options.pairs)
     return 0
 
 
@@ -185,6 +187,16 @@ def walkthrough(pairs: int) -> None:
             lines = [line for record in home.glob("*/logs/commands.jsonl") for line in record.read_text().splitlines()]
             commands.append(sum(json.loads(line)["seconds"] for line in lines))
     row("all notebooks", whole, commands, "walkthrough", "its terraform")
+
+
+def tests(pairs: int) -> None:
+    """Every suite of `make test`: wall seconds and processor seconds, as its runner counts them."""
+    for _ in range(pairs):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "test.py")], cwd=ROOT, capture_output=True, text=True, timeout=5400
+        )
+        summary = done.stdout.rstrip().rpartition("\n\n")[2]
+        print("\n".join(f"  {line}" for line in summary.splitlines()), flush=True)
 
 
 if __name__ == "__main__":

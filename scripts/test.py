@@ -10,6 +10,7 @@ account of their own. So most of the time that Terraform's provider waits is use
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import resource
@@ -99,7 +100,7 @@ def jobs() -> list[Job]:
     }
     notebook[BEFORE_ECS].checkpoint = BEFORE_ECS
     chain = [name for name in pages if name < BEFORE_ECS]
-    for before, name in zip(chain, chain[1:], strict=False):
+    for before, name in itertools.pairwise(chain):
         notebook[name].after = before
     alone = [f"tests/stack/test_{name}.py" for name in ALONE]
     return [
@@ -190,7 +191,8 @@ class Run:
             home = self.scratch / first.name
             environ = {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
             if job.checkpoint:
-                branches.fork(home, home=self.seed_home / "checkpoints" / job.checkpoint)
+                kept = next(kept for kept in branches.listed(self.seed_home) if kept.name == job.checkpoint)
+                branches.fork(home, home=kept.home)
         before = time.monotonic()
         counts, causes, cpu = self._pytest(job, environ)
         print(f"━━ {job.name}: {_said(counts)}, {time.monotonic() - before:.0f} s ━━", flush=True)

@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from workbook import emulator
 from workbook.deployment import count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS, ROOT, emulator_dir, home
 from workbook.host.run_directory import RunDirectory
@@ -70,6 +71,7 @@ def examine() -> Iterator[Finding]:
         ("git", _git),
         ("target", _target),
         ("embedded AWS", _embedded),
+        ("checkpoints", _checkpoints),
         ("deployed", _deployed),
         ("disk", _disk),
     ]
@@ -99,7 +101,7 @@ def clean() -> int:
             "Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
         )
         return 1
-    stopped = emulator.stop()
+    stopped = branches.stop_all(directory)
     removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]
     for entry in removed:
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -237,6 +239,13 @@ def _embedded() -> Iterator[Finding]:
         return
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime((emulator_dir() / "emulator.json").stat().st_mtime))
     yield Finding("embedded AWS", "ok", f"{running.url}, process {running.pid}, since {since}")
+
+
+def _checkpoints() -> Iterator[Finding]:
+    kept = branches.listed()
+    memory = sum(checkpoint.memory for checkpoint in kept)
+    text = f"{', '.join(checkpoint.name for checkpoint in kept)}: {memory / 10**6:.0f} MB of memory" if kept else "none"
+    yield Finding("checkpoints", "ok", text)
 
 
 def _deployed() -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,34 @@ class Workbook:
             for layer in layers.LAYERS
         ]
         return table(pd.DataFrame(rows, columns=["layer", "still there"]), "What is left")
+
+    # ── copies of the account ──
+
+    def checkpoint(self, name: str) -> Rendered:
+        """Keep the account as it is now, under a name, for `restore`. Embedded AWS only."""
+        saved = self.deployment.checkpoint(name)
+        dropped = f" To make room, dropped: {', '.join(saved.dropped)}." if saved.dropped else ""
+        return note(f"Checkpoint {name} saved, with {saved.checkpoint.resources} resources.{dropped}", "good")
+
+    def restore(self, name: str) -> Rendered:
+        """Bring account, state and tables back to a checkpoint, as often as you like. Embedded AWS only."""
+        self.deployment.restore(name)
+        self.deployment.connect()
+        return note(f"Restored {name}: {sum(self.deployment.resources().values())} resources deployed.", "good")
+
+    def checkpoints(self) -> Rendered:
+        """The checkpoints that can be restored."""
+        rows = [
+            (kept.name, kept.resources, f"{kept.memory / 10**6:.0f} MB", "yes" if kept.alive else "no, it has ended")
+            for kept in self.deployment.checkpoints()
+        ]
+        return table(pd.DataFrame(rows, columns=["name", "resources", "memory", "can be restored"]), "Checkpoints")
+
+    @contextmanager
+    def branch(self) -> Iterator[Workbook]:
+        """A workbook on a copy of the account, to change and throw away: `with wb.branch() as other: …`. Embedded AWS only."""
+        with self.deployment.branch() as deployment:
+            yield Workbook(deployment.environment, deployment.run.home)
 
     # ── looking ──
 

@@ -1,7 +1,8 @@
-"""Every notebook runs, in order, against one empty embedded AWS of its own, down to the teardown."""
+"""Every notebook runs on an embedded AWS of its own, or on the account that `scripts/test.py` made for it."""
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 
 import pytest
@@ -14,7 +15,8 @@ _STACK = pytest.StashKey[ExitStack]()
 def pytest_configure(config: pytest.Config) -> None:
     # The kernels that nbval starts inherit this process's environment.
     stack = config.stash[_STACK] = ExitStack()
-    stack.enter_context(account_of_its_own())
+    if "WORKBOOK_TEST_ACCOUNT" not in os.environ:
+        stack.enter_context(account_of_its_own())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

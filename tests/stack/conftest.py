@@ -1,4 +1,7 @@
-"""One deployed stack for the whole session: the real Terraform on an embedded AWS of its own."""
+"""One deployed stack for the whole session: the real Terraform on an embedded AWS of its own.
+
+`scripts/test.py` gives the session a copy of the stack that it deployed for all suites; otherwise the session deploys one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from workbook import emulator
+from workbook.emulator import branches
 from workbook.inventory import Inventory, Scope
 from workbook.workbook import Workbook
 
@@ -35,13 +38,14 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("workbook-home")
+    given = "WORKBOOK_TEST_ACCOUNT" in os.environ
+    home = Path(os.environ["WORKBOOK_HOME"]) if given else tmp_path_factory.mktemp("workbook-home")
     before = {name: os.environ.get(name) for name in ("WORKBOOK_HOME", "WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT")}
     os.environ["WORKBOOK_HOME"] = str(home)
     for name in ("WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT"):
         os.environ.pop(name, None)
     yield home
-    emulator.stop()
+    branches.stop_all(home)
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

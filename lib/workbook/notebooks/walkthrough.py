@@ -17,11 +17,12 @@ from typing import TextIO
 
 import nbformat
 
-from workbook import emulator
-from workbook.deployment import count_by_layer
+from workbook.deployment import Deployment, count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import NOTEBOOKS, ROOT, home
 from workbook.host.run_directory import RunDirectory
+from workbook.layers import LAYERS
 from workbook.notebooks import execute as notebook
 from workbook.notebooks import pages
 from workbook.target import choose_target
@@ -68,7 +69,7 @@ def account_of_its_own() -> Iterator[dict[str, str]]:
     try:
         yield dict(os.environ)
     finally:
-        emulator.stop()
+        branches.stop_all(scratch)
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -165,6 +166,21 @@ class Console:
         self.stream.flush()
 
 
+def _keep_start(deployment: Deployment, page: str, console: Console) -> None:
+    """Leave a checkpoint at the start of a page, so that the page can be rehearsed without those before it.
+
+    One that is there already stays where the page's layer is deployed: in a second walkthrough everything is.
+    """
+    try:
+        deployment.connect()
+        kept = any(checkpoint.name == page and checkpoint.alive for checkpoint in deployment.checkpoints())
+        layer = next((layer for layer in LAYERS if layer.page == page), None)
+        if not (kept and layer is not None and deployment.resources().get(layer.key)):
+            deployment.checkpoint(page)
+    except WorkbookError as error:
+        console.line(f"        No checkpoint of this page: {error.cause}")
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: `8.2 s`, `3 min 5 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
@@ -203,6 +219,8 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
             console.notebook_started(
                 f"[{number}/{len(paths)}]", path.stem, book.titles[path.stem], len(list(notebook.code_cells(node)))
             )
+            if target.kind == "embedded" and not save:
+                _keep_start(Deployment(environment, run.home), path.stem, console)
             began = time.monotonic()
             try:
                 notebook.execute(path.resolve(), node, console, timeout, environ)
@@ -243,6 +261,10 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         return 0
     index = book.write_index(summary)
     console.line(f"Pages:   {index}")
+    if target.kind == "embedded":
+        console.line(
+            "Again:   workbook checkpoint list, then restore one: the account as it was at the start of that page"
+        )
     console.line("Go on:   make lab      the same notebooks in JupyterLab, on what is deployed now")
     console.line("         make doctor   what is installed and deployed")
     console.line("End:     make destroy, then make clean")
