@@ -30,7 +30,7 @@ ERRORS = {
     "wrong_region": "An error occurred (PermanentRedirect) when calling the ListObjectsV2 operation: use the specified endpoint",
     "check_failed": "Segmentation fault <script>document.title='taken over'</script>",
 }
-FEATURES = "Encryption at rest: AES-256, all three buckets\nNetwork: private subnets, no public address\nTLS <b>only</b>: yes & always"
+FEATURES = "Encryption at rest: AES-256, all three buckets\nNetwork: private subnets, no public IP addresses\nTLS <b>only</b>: yes & always"
 
 # WCAG contrast of every visible text against the nearest background that is not transparent.
 CONTRAST = """() => {
