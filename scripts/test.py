@@ -1,6 +1,6 @@
-"""Lint, then every test suite, two at a time; ends with one line that sums them up.
+"""Lint, then every test suite, two at a time; ends with a one-line summary.
 
-`python scripts/test.py` runs everything, `python scripts/test.py lint unit` the parts named.
+`python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named parts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Suite:
-    """Arguments of pytest, the seconds one test may take, and the seconds of the whole."""
+    """pytest arguments, seconds allowed per test, and seconds allowed for the whole suite."""
 
     arguments: list[str]
     test_seconds: int
@@ -42,7 +42,8 @@ NBVAL = [
     "--nbval-kernel-startup-timeout=300",
     "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
 ]
-# The limits are for what hangs, on a machine that has a fifth of itself to give; they are no measure of what is quick.
+# The limits are there to catch hangs, even on a machine with only a fifth of its power to spare; they say nothing about
+# expected speed.
 SUITES = {
     "unit": Suite(["tests/unit"], 400, 3000),
     "stack": Suite(["tests/stack"], 1200, 6000),
@@ -51,14 +52,15 @@ SUITES = {
 }
 
 
-# Two at a time, one for each processor: the suites have accounts and homes of their own, and spend much of their time waiting.
+# Two at a time, one per processor: each suite has its own account and home directory, and spends much of its time
+# waiting.
 LANES = (("stack", "browser"), ("unit", "notebooks"))
 
 
 def main(names: list[str]) -> int:
     unknown = set(names) - {"lint", *SUITES}
     if unknown:
-        print(f"There is no suite {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
+        print(f"Unknown suite: {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
         return 2
     counts: Counter[str] = Counter()
     took: dict[str, float] = {}
@@ -86,7 +88,7 @@ def main(names: list[str]) -> int:
     with ThreadPoolExecutor(len(LANES)) as pool:
         for done in [pool.submit(lane, suites) for suites in LANES]:
             done.result()
-    # Once more at the end: the suites' lines are mixed, and of a long log often only the end is kept.
+    # Repeated at the end: the suites' output is interleaved, and often only the end of a long log is kept.
     print("\n" + "".join(f"{cause}\n" for cause in causes), end="")
     print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
     if names == ["lint"]:
@@ -97,7 +99,7 @@ def main(names: list[str]) -> int:
 
 
 def lint() -> tuple[Counter[str], list[str]]:
-    """Run every linter; each that complains counts as one failure, and is named."""
+    """Run every linter; each one that complains counts as one failure and is named."""
     shell = [
         str(path.relative_to(ROOT))
         for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run")
@@ -115,7 +117,7 @@ def lint() -> tuple[Counter[str], list[str]]:
     for command in commands:
         label = " ".join([Path(command[0]).name, *command[1:]])
         if shutil.which(command[0]) is None:
-            # Where nobody watches, a linter that is not there is not a linter that is content.
+            # In CI nobody is watching, so a missing linter counts as a failure.
             if os.environ.get("CI"):
                 failed.append(f"{label}: not installed")
             print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
@@ -133,9 +135,9 @@ def lint() -> tuple[Counter[str], list[str]]:
 
 
 def run_suite(name: str, suite: Suite) -> tuple[Counter[str], list[str]]:
-    """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed.
+    """Run pytest in its own process group and count from its report; a suite that ran nothing has failed.
 
-    Returns the counts, and a line with test and cause for each failure.
+    Returns the counts and, for each failure, a line with the test and the cause.
     """
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
     with tempfile.TemporaryDirectory(prefix="workbook-tests-") as scratch:
@@ -173,7 +175,7 @@ def run_suite(name: str, suite: Suite) -> tuple[Counter[str], list[str]]:
     if not causes and (code != 0 or not counts):
         counts["failed"] += 1
         causes = [
-            f"pytest ended with {code}, {'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"
+            f"pytest exited with {code} {'and' if code else 'but'} reported no {'failed ' if counts['passed'] else ''}tests"
         ]
         print(causes[0], flush=True)
     return counts, causes
@@ -200,7 +202,7 @@ def _words(text: str) -> list[str]:
 
 def _end(process: subprocess.Popen[str]) -> int:
     if process.poll() is None:
-        print("A suite took too long, or was interrupted, and is ended.", flush=True)
+        print("A suite took too long or was interrupted; stopping it.", flush=True)
     for number, seconds in ((signal.SIGINT, 120), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -212,7 +214,7 @@ def _end(process: subprocess.Popen[str]) -> int:
 
 
 if __name__ == "__main__":
-    # A shell starts its background jobs with SIGINT ignored; every process of the tests would inherit that.
+    # A shell starts its background jobs with SIGINT ignored, and every test process would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))

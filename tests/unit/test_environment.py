@@ -273,4 +273,4 @@ def test_set_up_without_a_network_says_so(tmp_path: Path) -> None:
     done = set_up(tmp_path, python3='[ "$1" = -c ] || [ "$3" = --version ]')
 
     assert done.returncode == 1
-    assert "could not be installed with pip" in done.stderr
+    assert "could not install uv" in done.stderr and "with pip" in done.stderr
