@@ -17,7 +17,7 @@ _NO = (Verdict.FAIL, Verdict.EXCEPTION)
 
 @dataclass(frozen=True)
 class Opinion:
-    """checkov: passed or failed on the plan. agree: None if the claim cannot be judged here. why: only on disagreement."""
+    """checkov: passed or failed on the plan. agree: None if it cannot be judged here. why: only on disagreement."""
 
     check: str
     checkov: str

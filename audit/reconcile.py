@@ -58,7 +58,7 @@ class Waiver:
 
 @dataclass
 class Reconciled:
-    """waived: waiver -> findings it explains. unexplained: the rest. stale: (waiver, resource, view) without a finding."""
+    """waived: waiver -> findings it explains. unexplained: the rest. stale: unused (waiver, resource, view)."""
 
     waived: dict[Waiver, list[Finding]] = field(default_factory=dict)
     unexplained: list[Finding] = field(default_factory=list)
