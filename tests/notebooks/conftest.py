@@ -1,4 +1,4 @@
-"""Every notebook runs, in order, against one empty embedded AWS of its own, down to the teardown."""
+"""Every notebook runs, in order, down to the teardown, on one embedded AWS that starts empty."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """nbval gives a kernel five seconds to send what a cell showed; a busy machine may need more."""
+    """nbval gives a kernel five seconds to send a cell's output; a busy machine may need more."""
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = 120
