@@ -1,4 +1,4 @@
-"""Terraform's own tests of the modules: what a validation refuses, and what each switch makes."""
+"""The modules' own Terraform tests: what each validation rejects and what each switch creates."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No target answers at this address: a test that leaves its mocks fails.
+    """Nothing listens at this address: a test that bypasses its mocks fails.
 
-    The provider is fetched and its checksum compared once, not for each module.
+    The provider is downloaded and verified once, not for each module.
     """
     directory = tmp_path_factory.mktemp("terraform")
     target = Target("embedded", "us-east-1", "http://127.0.0.1:9").environ()
@@ -51,7 +51,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_module(module: Path, environ: dict[str, str], tmp_path: Path) -> None:
     if tuple(map(int, re.findall(r"\d+", terraform(ROOT, environ, "version").stdout)[:2])) < (1, 7):
         pytest.skip("terraform test with mocked providers needs Terraform 1.7")
-    # A copy: `get` writes beside the module, and a module may call a sibling.
+    # A copy, since `get` writes next to the module; of all modules, since a module may call a sibling.
     shutil.copytree(ROOT / "terraform" / "modules", tmp_path / "modules", ignore=shutil.ignore_patterns(".terraform*"))
     directory = tmp_path / "modules" / module.name
     done = terraform(directory, environ, "get")
