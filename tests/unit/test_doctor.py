@@ -1,4 +1,4 @@
-"""The report on the machine, and the removal of what runs wrote."""
+"""The machine report, and the removal of what runs have written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[str]:
-    """An embedded AWS that runs, as far as others can tell; holds what was done to it."""
+    """An embedded AWS that appears to be running; the list records what was done to it."""
     done: list[str] = []
     (home / "embedded").mkdir()
     (home / "embedded" / "emulator.json").write_text("{}")
@@ -40,7 +40,7 @@ def running(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[str]:
 
 
 def deploy(home: Path, name: str = "dev-embedded", instance: str = "this-one") -> Path:
-    """A run whose state holds two resources of the vpc, one of the s3 layer, one of none, and a data source."""
+    """A run whose state holds two resources of the vpc layer, one of no layer, and a data source."""
     run = home / name
     run.mkdir()
     (run / "instance").write_text(instance)
@@ -63,7 +63,7 @@ def by_name(name: str) -> doctor.Finding:
     return next(finding for finding in doctor.examine() if finding.name == name)
 
 
-def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
+def test_reports_each_item_on_a_line_and_succeeds_when_nothing_is_missing(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: [])
@@ -77,7 +77,7 @@ def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
     ]  # fmt: skip
 
 
-def test_what_is_missing_is_said_with_the_next_step(
+def test_what_is_missing_is_reported_with_the_next_step(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: ["boto3 1.0 (lock: 2.0)", "b", "c", "d", "e"])
@@ -116,18 +116,18 @@ def test_no_graphviz_and_no_browser(home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOME", str(home))
 
     assert by_name("browser").state == "optional"
-    # The wheel carries a Graphviz of its own.
+    # The wheel bundles its own Graphviz.
     assert by_name("Graphviz") == doctor.Finding("Graphviz", "ok", by_name("Graphviz").text)
     assert "pygraphviz" in by_name("Graphviz").text
 
 
-def test_disk_that_is_full(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
 
     assert by_name("disk").state == "missing"
 
 
-def test_tells_what_is_deployed_by_layer(home: Path, running: list[str]) -> None:
+def test_reports_what_is_deployed_by_layer(home: Path, running: list[str]) -> None:
     deploy(home)
 
     assert by_name("deployed").text == "dev-embedded: 3 resources: vpc 2, other 1"
@@ -135,9 +135,7 @@ def test_tells_what_is_deployed_by_layer(home: Path, running: list[str]) -> None
 
 
 @pytest.mark.parametrize("instance", ["another-one", ""])
-def test_state_of_an_embedded_aws_that_is_gone_counts_for_nothing(
-    home: Path, running: list[str], instance: str
-) -> None:
+def test_state_of_an_embedded_aws_that_is_gone_is_ignored(home: Path, running: list[str], instance: str) -> None:
     deploy(home, instance=instance)
 
     assert by_name("deployed").text == "nothing"
@@ -194,7 +192,9 @@ def test_clean_refuses_while_something_is_deployed(
     assert running == []
 
 
-def test_clean_refuses_for_a_real_account_whatever_runs_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_refuses_for_a_real_account_regardless_of_what_runs_here(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = deploy(home, "dev-aws-111122223333")
 
     assert doctor.clean() == 1

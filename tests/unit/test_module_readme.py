@@ -1,4 +1,4 @@
-"""The modules' READMEs say what their code says."""
+"""The modules' READMEs match their code."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_modules_are_all_there() -> None:
 
 
 @pytest.mark.parametrize("module", modules(), ids=relative)
-def test_readme_equals_the_code(module: Path) -> None:
+def test_readme_matches_the_code(module: Path) -> None:
     assert (module / "README.md").read_text() == render(module)
 
 
