@@ -32,7 +32,7 @@ def test_dev_reads_as_it_is() -> None:
 
 def test_an_unknown_environment_names_the_known(environments: Path) -> None:
     write(environments, "locals {}")
-    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT may be one of: dev"):
+    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT can be: dev"):
         read_settings("production")
 
 

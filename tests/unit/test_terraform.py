@@ -93,7 +93,7 @@ def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path
     tf = make(root)
     plan = tf.make_plan()
     tf.on_event = interrupt_at_first_apply()
-    with pytest.raises(WorkbookError, match="goes on by itself"):
+    with pytest.raises(WorkbookError, match="continues in the background"):
         tf.apply_plan(plan)
     events = []
 
@@ -173,7 +173,7 @@ def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, mon
     runner = threading.Thread(target=first.apply_plan, args=(plan,))
     runner.start()
     assert started.wait(60)
-    with pytest.raises(TerraformError, match="Another plan or apply is at work"):
+    with pytest.raises(TerraformError, match="Another plan or apply is running"):
         second.make_plan()
     (root / "go").touch()
     runner.join(60)
@@ -184,7 +184,7 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     tf = make(root)
     old = tf.make_plan()
     tf.apply_plan(tf.make_plan())
-    with pytest.raises(TerraformError, match="after this plan was made"):
+    with pytest.raises(TerraformError, match="This plan is stale"):
         tf.apply_plan(old)
     assert len(tf.addresses()) == 2
 
@@ -205,13 +205,13 @@ def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytes
     monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)
     monkeypatch.setattr(driver, "STOP_SECONDS", 1.0)
     tf = make(root)
-    with pytest.raises(WorkbookError, match="had not ended after 2 s"):
+    with pytest.raises(WorkbookError, match="had not finished after 2 s"):
         tf.apply_plan(tf.make_plan())
 
 
 def test_no_terraform_is_one_message(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "ROOT", tmp_path)
-    with pytest.raises(WorkbookError, match="no terraform"):
+    with pytest.raises(WorkbookError, match="Terraform is not on the PATH"):
         Terraform(root, tmp_path / "run", {"PATH": str(tmp_path)})
 
 
@@ -232,7 +232,7 @@ def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path
         )
     )
     (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
-    with pytest.raises(WorkbookError, match="provider cannot be had"):
+    with pytest.raises(WorkbookError, match="Could not download the AWS provider"):
         make(root).make_plan()
 
 

@@ -1,4 +1,4 @@
-"""A lock between processes, held by the kernel and so released by any death of its holder."""
+"""A lock between processes, held by the kernel and therefore released however its holder dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbook.errors import WorkbookError
 
 @contextmanager
 def lock(path: Path, timeout: float) -> Iterator[None]:
-    """Hold an exclusive lock on `path` (made where it is missing).
+    """Hold an exclusive lock on `path` (created if missing).
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def lock(path: Path, timeout: float) -> Iterator[None]:
                 if time.monotonic() > deadline:
                     raise WorkbookError(
                         f"Another process has held {path.name} for {timeout:.0f} s.",
-                        "Wait for the other notebook or command to end, then run this again.",
+                        "Wait for the other notebook or command to finish, then run this again.",
                     ) from None
                 time.sleep(0.1)
         yield

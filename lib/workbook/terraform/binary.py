@@ -1,6 +1,6 @@
-"""Terraform for a machine that has none: the official release, its checksum verified, in `.workbook/bin`.
+"""Terraform for a machine without it: the official release, checksum verified, in `.workbook/bin`.
 
-`python -m workbook.terraform.binary` says which Terraform will be used, and fetches one where there is none.
+`python -m workbook.terraform.binary` prints which Terraform will be used, and downloads one if there is none.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
 
 VERSION = "1.11.4"
-"""The release that is fetched where there is no Terraform."""
+"""The release that is downloaded when Terraform is not installed."""
 MINIMUM = (1, 5, 7)
-"""The oldest Terraform that the stack loads with."""
+"""The oldest Terraform that works with the stack."""
 RELEASES = "https://releases.hashicorp.com/terraform"
 
 _BIN = ROOT / ".workbook" / "bin"
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-_TIMEOUT = 60  # seconds without an answer or a byte
+_TIMEOUT = 60  # seconds without a response or a byte
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A Terraform that is installed; `version` is empty when the program does not say one."""
+    """An installed Terraform; `version` is empty when the program does not report one."""
 
     path: Path
     version: str
@@ -47,11 +47,11 @@ class Binary:
 
 
 def installed(search_path: str | None = None, own: Path = _BIN) -> Binary | None:
-    """The Terraform that is used: the one on the PATH, else the one fetched before.
+    """The Terraform that will be used: the one on the PATH, else the one downloaded before.
 
     Parameters
     ----------
-    search_path : directories to look in; the PATH unless given.
+    search_path : directories to search; the PATH by default.
     own : directory that `fetch` writes to.
     """
     found = shutil.which("terraform", path=search_path) or shutil.which("terraform", path=str(own))
@@ -77,12 +77,12 @@ def archive_name(version: str = VERSION) -> str:
 
     Raises
     ------
-    WorkbookError : there is no release for this kind of machine.
+    WorkbookError : there is no release for this platform.
     """
     system, machine = platform.system().lower(), platform.machine().lower()
     if system not in ("linux", "darwin") or machine not in _ARCHITECTURES:
         raise WorkbookError(
-            f"No Terraform release is known for {system} on {machine}.", "Install Terraform 1.10 or newer by hand."
+            f"There is no Terraform release for {system} on {machine}.", "Install Terraform 1.10 or newer yourself."
         )
     return f"terraform_{version}_{system}_{_ARCHITECTURES[machine]}.zip"
 
@@ -90,7 +90,7 @@ def archive_name(version: str = VERSION) -> str:
 def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSION) -> Path:
     """Download the release, verify it against the release's SHA256SUMS, and unpack the binary.
 
-    Nothing is written before the checksum is right.
+    Nothing is written until the checksum matches.
 
     Returns
     -------
@@ -105,14 +105,15 @@ def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSI
     expected = next((line.split()[0] for line in sums.splitlines() if line.split()[1:] == [name]), None)
     if expected is None:
         raise WorkbookError(
-            f"The checksums of Terraform {version} do not list {name}.", "Install Terraform 1.10 or newer by hand."
+            f"The checksums of Terraform {version} do not list {name}.", "Install Terraform 1.10 or newer yourself."
         )
     archive = _download(f"{base_url}/{version}/{name}")
     actual = hashlib.sha256(archive).hexdigest()
     if actual != expected:
         raise WorkbookError(
-            f"The download of {name} has checksum {actual[:12]}…, the release says {expected[:12]}…: it was discarded.",
-            "Try again; if it stays so, something on the way changes downloads. Install Terraform 1.10 or newer by hand.",
+            f"Discarded the download of {name}: its checksum is {actual[:12]}…, not {expected[:12]}… as published.",
+            "Try again; if it keeps happening, something on the network alters downloads: install Terraform 1.10 or "
+            "newer yourself.",
         )
     directory.mkdir(parents=True, exist_ok=True)
     binary = directory / "terraform"
@@ -132,7 +133,8 @@ def _download(url: str) -> bytes:
         reason = getattr(error, "reason", error)
         raise WorkbookError(
             f"Terraform is not installed, and {url.rsplit('/', 1)[-1]} could not be downloaded: {reason}.",
-            "Install Terraform 1.10 or newer (https://developer.hashicorp.com/terraform/install) so that it is on the PATH.",
+            "Install Terraform 1.10 or newer (https://developer.hashicorp.com/terraform/install) and put it on the "
+            "PATH.",
         ) from error
 
 

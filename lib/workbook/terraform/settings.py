@@ -1,4 +1,4 @@
-"""What `locals.tf` of an environment says about names and regions."""
+"""Names and regions of an environment, read from its `locals.tf`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbook.terraform.diagnostics import read_diagnostics
 
 @dataclass(frozen=True)
 class Settings:
-    """Literals of an environment's `locals.tf`.
+    """Literal values in an environment's `locals.tf`.
 
     `prefix` is `alloy-{environment}-{project}`; every name of the environment starts with it. `region` and
     `replica_region` are AWS region names; an environment without a replica has the same in both.
@@ -46,7 +46,7 @@ def read_settings(environment: str) -> Settings:
         known = sorted(p.parent.name for p in ENVIRONMENTS.glob("*/locals.tf"))
         raise WorkbookError(
             f"There is no environment {environment!r}.",
-            f"WORKBOOK_ENVIRONMENT may be one of: {', '.join(known)}. A new one is a copy of terraform/environments/dev.",
+            f"WORKBOOK_ENVIRONMENT can be: {', '.join(known)}. To add one, copy terraform/environments/dev.",
         )
     values: dict[str, object] = {}
     for block in parse_hcl(path).get("locals", []):
@@ -67,21 +67,21 @@ def read_settings(environment: str) -> Settings:
 
 
 def parse_hcl(path: Path) -> dict[str, Any]:
-    """The blocks of one `.tf` file as python-hcl2 gives them.
+    """The blocks of one `.tf` file, as python-hcl2 returns them.
 
     Raises
     ------
-    WorkbookError : the file is not valid HCL; names file and line.
+    WorkbookError : the file is not valid HCL; the message gives file and line.
     """
     try:
         return dict(hcl2.loads(path.read_text()))
-    except Exception as error:  # python-hcl2 passes on whatever its parser raises
+    except Exception as error:  # python-hcl2 lets any exception of its parser through
         where, what = _parse_error(path, getattr(error, "line", None))
-        raise WorkbookError(f"{where} is not valid HCL.", "Mend that line, then run this again.", what) from error
+        raise WorkbookError(f"{where} is not valid HCL.", "Fix that line, then run this again.", what) from error
 
 
 def _parse_error(path: Path, line: int | None) -> tuple[str, str]:
-    """File and line, and what is wrong there: in Terraform's words where it is installed, since it names the line that is meant."""
+    """File and line, and the error: Terraform's if it is installed, since it points at the right line."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         result = subprocess.run(
             ["terraform", "fmt", "-write=false", path.name], cwd=path.parent, capture_output=True, text=True, timeout=20
@@ -98,5 +98,5 @@ def _place(path: Path, line: int | None) -> str:
 
 
 def relative(path: Path) -> str:
-    """The path as a person types it from the project's root."""
+    """The path relative to the project's root, as one would type it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
