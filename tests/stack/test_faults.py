@@ -94,7 +94,7 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
         with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
             wb.apply(plan)
     assert time.monotonic() - began < 180
-    assert "starts a fresh one" in str(caught.value)
+    assert "starts a new one" in str(caught.value)
     wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
     assert wb.plan("ecr").empty
@@ -167,7 +167,7 @@ def test_two_notebooks_apply_at_once(project: Path) -> None:
     assert any(process.returncode == 0 for process in both), texts
     for process, text in zip(both, texts, strict=True):
         if process.returncode:
-            assert "Another plan or apply is at work" in text or "after this plan was made" in text, text
+            assert "Another plan or apply is running" in text or "This plan is stale" in text, text
         assert "Traceback" not in text
     wb = Workbook("dev")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
@@ -185,6 +185,6 @@ def test_an_interrupt_during_an_apply(project: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     text = process.communicate(timeout=600)[0]
     assert process.returncode == 1
-    assert "goes on by itself" in text and "Run this again" in text and "Traceback" not in text
+    assert "continues in the background" in text and "Run this again" in text and "Traceback" not in text
     wb = Workbook("dev")
     assert wb.plan("iam").empty

@@ -32,7 +32,7 @@ def test_settings_of_dev() -> None:
 
 def test_an_unknown_environment_lists_the_known_ones(environments: Path) -> None:
     write(environments, "locals {}")
-    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT may be one of: dev"):
+    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT can be: dev"):
         read_settings("production")
 
 

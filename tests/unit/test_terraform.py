@@ -98,7 +98,7 @@ def test_an_interrupted_apply_finishes_on_its_own_and_the_second_try_works(root:
     tf = make(root)
     plan = tf.make_plan()
     tf.on_event = interrupt_at_first_apply()
-    with pytest.raises(WorkbookError, match="goes on by itself"):
+    with pytest.raises(WorkbookError, match="continues in the background"):
         tf.apply_plan(plan)
     events = []
 
@@ -182,7 +182,7 @@ def test_one_of_two_concurrent_applies_is_refused_and_works_afterwards(
     runner = threading.Thread(target=first.apply_plan, args=(plan,))
     runner.start()
     assert started.wait(60)
-    with pytest.raises(TerraformError, match="Another plan or apply is at work"):
+    with pytest.raises(TerraformError, match="Another plan or apply is running"):
         second.make_plan()
     (root / "go").touch()
     runner.join(60)
@@ -193,7 +193,7 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     tf = make(root)
     old = tf.make_plan()
     tf.apply_plan(tf.make_plan())
-    with pytest.raises(TerraformError, match="after this plan was made"):
+    with pytest.raises(TerraformError, match="This plan is stale"):
         tf.apply_plan(old)
     assert len(tf.run_directory.addresses()) == 2
 
@@ -216,7 +216,7 @@ def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytes
     monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)
     monkeypatch.setattr(driver, "STOP_SECONDS", 1.0)
     tf = make(root)
-    with pytest.raises(WorkbookError, match="had not ended after 2 s"):
+    with pytest.raises(WorkbookError, match="had not finished after 2 s"):
         tf.apply_plan(tf.make_plan())
 
 
@@ -251,7 +251,7 @@ def test_an_unavailable_provider_is_one_message(root: Path, tmp_path: Path) -> N
         )
     )
     (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
-    with pytest.raises(WorkbookError, match="provider cannot be had"):
+    with pytest.raises(WorkbookError, match="Could not download the AWS provider"):
         make(root).make_plan()
 
 

@@ -162,8 +162,8 @@ class RunDirectory:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkbookError(
-                f"The state {self.state} cannot be read: {error}.",
-                "Terraform keeps the previous one beside it as terraform.tfstate.backup.",
+                f"Could not read the state {self.state}: {error}.",
+                "Terraform keeps the previous one as terraform.tfstate.backup.",
             ) from error
         return [resource for resource in found if resource.get("mode") == "managed"]
 

@@ -1,4 +1,4 @@
-"""Execute every notebook in order, with progress on the terminal, and keep a readable page of each."""
+"""Execute every notebook in order, with progress on the terminal, and write a readable page for each."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from workbook.terraform.settings import read_settings
 
 
 def walkthrough(notebooks: Sequence[Path] | None = None) -> int:
-    """Execute notebooks against the target, keep executed copies and pages of them, and end with a summary.
+    """Execute notebooks against the target, keep executed copies and pages of them, and print a summary.
 
-    What is deployed stays deployed: a second run works on it, and is quick.
+    What is deployed stays deployed, so a second run is quick.
 
     Parameters
     ----------
-    notebooks : files to execute; without them every notebook of the project in order.
+    notebooks : files to execute; by default every notebook of the project, in order.
 
     Returns
     -------
-    Exit code: 0; 1 after a cell failed; 130 when interrupted.
+    Exit code: 0; 1 if a cell failed; 130 if interrupted.
     """
     return _run(list(notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))), os.environ, save=False)
 
 
 def save_notebooks(notebooks: Sequence[Path] | None = None) -> int:
-    """Execute notebooks against an embedded AWS of their own, from nothing to the teardown, and save them with their outputs.
+    """Execute notebooks against an embedded AWS of their own, from empty to teardown, and save them with their outputs.
 
     Returns
     -------
-    Exit code as for `walkthrough`. A failed run saves nothing of the notebook that failed.
+    Exit code as for `walkthrough`. A notebook that fails is not saved.
     """
     with account_of_its_own() as environ:
         return _run(list(notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))), environ, save=True)
@@ -59,9 +59,9 @@ def save_notebooks(notebooks: Sequence[Path] | None = None) -> int:
 
 @contextmanager
 def account_of_its_own() -> Iterator[dict[str, str]]:
-    """An environment for processes that work on an empty embedded AWS, which is gone afterwards.
+    """Environment variables for processes that use an empty embedded AWS, which is removed afterwards.
 
-    The variables hold for this process too while the context is open.
+    While the context is open the variables apply to this process too.
     """
     before = dict(os.environ)
     scratch = Path(tempfile.mkdtemp(prefix="workbook-"))
@@ -77,7 +77,7 @@ def account_of_its_own() -> Iterator[dict[str, str]]:
 
 @dataclass
 class _Totals:
-    """What an executed notebook shows."""
+    """What the executed notebooks show, counted."""
 
     cells: int = 0
     tables: int = 0
@@ -100,8 +100,8 @@ class _Totals:
 class Console:
     """Progress of a walkthrough as lines of text.
 
-    On a terminal the line of the running cell is rewritten. Elsewhere each cell has a line, and a cell that takes long one more every
-    `quiet` seconds.
+    On a terminal the line of the running cell is rewritten. Elsewhere each cell gets a line, and a slow cell another
+    one every `quiet` seconds.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
@@ -137,7 +137,7 @@ class Console:
 
     def cell_finished(self, number: int, label: str, seconds: float) -> None:
         self._number = 0
-        # On a terminal the lines that stay are those worth a look: what took its time.
+        # On a terminal only the lines of slow cells stay.
         if not self._rewrites or seconds >= 5:
             self.line(f"{self._place(number)} {_clip(label, 76):<76} {seconds:6.1f} s")
 
@@ -182,7 +182,7 @@ def _keep_start(deployment: Deployment, page: str, console: Console) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: `8.2 s`, `3 min 5 s`."""
+    """Seconds in readable form: `8.2 s`, `3 min 5 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
@@ -198,13 +198,13 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise WorkbookError(
-                f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks lie in notebooks/."
+                f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks are in notebooks/."
             )
         environment = environ.get("WORKBOOK_ENVIRONMENT") or "dev"
         settings = read_settings(environment)
-        # Only its name and label are needed here; each notebook connects by itself.
+        # Only its name and label are needed here; each notebook connects on its own.
         target = choose_target(settings.region, environ)
-        # Said now rather than by the second notebook.
+        # Reported now, not by the second notebook.
         binary.require(environ.get("PATH"))
         run = RunDirectory(home(), environment, target.slug)
         console.line(f"Target: {target.label}. Environment: {environment}.")
@@ -233,7 +233,7 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
                 notebook.keep_equal(notebook.normalise(node), saved, ROOT / "tests" / "notebooks" / "sanitize.cfg")
                 nbformat.write(node, path)
     except notebook.Interrupted as interrupted:
-        console.line("Interrupted. What was done is in the state; `make walkthrough` goes on from there.")
+        console.line("Interrupted. What was done is in the state; `make walkthrough` picks up from there.")
         return 128 + interrupted.signal
     except KeyboardInterrupt:
         console.line("Interrupted.")
@@ -262,21 +262,17 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
     index = book.write_index(summary)
     console.line(f"Pages:   {index}")
     if target.kind == "embedded":
-        console.line(
-            "Again:   workbook checkpoint list, then restore one: the account as it was at the start of that page"
-        )
-    console.line("Go on:   make lab      the same notebooks in JupyterLab, on what is deployed now")
+        console.line("Again:   workbook checkpoint restore 04_s3   the account as it was at the start of that page")
+    console.line("Next:    make lab      the same notebooks in JupyterLab, on what is deployed now")
     console.line("         make doctor   what is installed and deployed")
-    console.line("End:     make destroy, then make clean")
+    console.line("Stop:    make destroy, then make clean")
     return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workbook.notebooks.walkthrough", description="Execute notebooks.")
-    parser.add_argument(
-        "--save", action="store_true", help="on an empty account of their own, and save them with their outputs"
-    )
-    parser.add_argument("notebook", nargs="*", type=Path, help="which (default: all, in order)")
+    parser.add_argument("--save", action="store_true", help="use an empty account and save the notebooks with outputs")
+    parser.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
     options = parser.parse_args()
     return (save_notebooks if options.save else walkthrough)(options.notebook or None)
 

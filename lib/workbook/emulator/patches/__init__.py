@@ -1,6 +1,7 @@
-"""What moto does otherwise than AWS and this project needs: one module for each gap, each with `apply()`.
+"""Where moto differs from AWS in a way that matters here: one module per gap, each with `apply()`.
 
-A module's docstring says what moto does, what AWS does and where AWS says so. Its test fails once moto no longer needs it.
+Each module's docstring says what moto does, what AWS does, and where AWS documents it. Its test fails once moto no
+longer needs the patch.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ PATCHES: dict[str, tuple[str, ...]] = {
     "ecs": ("ecs_service_fields", "ecs_service_tasks"),
     "s3": ("s3_bucket_policy", "s3_intelligent_tiering", "s3_logging_principal", "s3_replication", "s3_subresources"),
 }
-"""Service, by the name in moto's index, and its patches; `core` is for all services."""
+"""Service name in moto's index -> its patches; `core` applies to all services."""
 
 _applied: set[str] = set()
 
 
 def apply(service: str) -> None:
-    """Patch one service of moto in this process, once. A service without patches is left as it is."""
+    """Patch one of moto's services in this process, once. A service without patches is left alone."""
     if service in _applied:
         return
     _applied.add(service)
@@ -32,6 +33,6 @@ def apply(service: str) -> None:
 
 
 def override(owner: Any, **attributes: Any) -> None:
-    """Put functions, or other attributes, in the place of those of one of moto's classes."""
+    """Replace methods or other attributes of one of moto's classes."""
     for name, value in attributes.items():
         setattr(owner, name, value)
