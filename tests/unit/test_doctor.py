@@ -10,6 +10,7 @@ import pytest
 
 from workbook import doctor, emulator
 from workbook.deployment import count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS
 from workbook.host.run_directory import RunDirectory
@@ -35,7 +36,12 @@ def running(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[str]:
     (home / "embedded").mkdir()
     (home / "embedded" / "emulator.json").write_text("{}")
     monkeypatch.setattr(emulator, "find", lambda: emulator.Emulator("http://127.0.0.1:45678", 4242, "this-one"))
-    monkeypatch.setattr(emulator, "stop", lambda: done.append("stopped") is None)
+
+    def stop_all(home: Path) -> int:
+        done.append("stopped")
+        return 1
+
+    monkeypatch.setattr(branches, "stop_all", stop_all)
     return done
 
 
@@ -73,7 +79,8 @@ def test_reports_each_item_on_a_line_and_succeeds_when_nothing_is_missing(
 
     names = [line[9:22].strip() for line in capsys.readouterr().out.splitlines() if line[9:22].strip()]
     assert names == [
-        "Python", "packages", "Terraform", "AWS provider", "Graphviz", "browser", "git", "target", "embedded AWS", "deployed", "disk",
+        "Python", "packages", "Terraform", "AWS provider", "Graphviz", "browser", "git", "target", "embedded AWS",
+        "checkpoints", "deployed", "disk",
     ]  # fmt: skip
 
 
@@ -176,6 +183,16 @@ def test_lock_is_compared_with_what_is_installed(tmp_path: Path) -> None:
 
     assert [line.split()[0] for line in different] == ["packaging", "no-such-package"]
     assert different[1] == "no-such-package not installed (lock: 1.0)"
+
+
+def test_checkpoints_are_named_with_the_memory_they_take(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert by_name("checkpoints").text == "none"
+    kept = [
+        branches.Checkpoint(name, home, 0.0, 7, alive=True, memory=memory)
+        for name, memory in (("01_vpc", 60_000_000), ("mine", 40_400_000))
+    ]
+    monkeypatch.setattr(branches, "listed", lambda: kept)
+    assert by_name("checkpoints").text == "01_vpc, mine: 100 MB of memory"
 
 
 def test_clean_refuses_while_something_is_deployed(
