@@ -108,11 +108,17 @@ def table(
 
 
 def readable_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns that a person reads: no identifiers, no dictionaries, nothing that differs from run to run."""
+    """Columns that a person reads: no identifiers, no dictionaries, nothing that differs from run to run.
+
+    A table of the inventory says which are identifiers (`attrs["hidden"]`); of any other frame the names tell.
+    """
+    hidden = frame.attrs.get("hidden")
+    if hidden is None:
+        hidden = [name for name in map(str, frame.columns) if name.endswith(_ID_ENDINGS)]
     return [
         name
         for name in map(str, frame.columns)
-        if not name.endswith(_ID_ENDINGS)
+        if name not in hidden
         and not (name in _VOLATILE and not pd.api.types.is_bool_dtype(frame[name]))
         and not any(isinstance(value, dict) for value in frame[name])
     ]
