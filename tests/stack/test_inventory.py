@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from workbook.inventory import TABLES, Inventory, read_inventory
+from workbook.inventory.schema import OPTIONAL_INT
 
 pytestmark = pytest.mark.stack
 
@@ -52,8 +53,8 @@ def test_no_cell_is_unknown(inventory: Inventory) -> None:
     unknown = [
         (name, column)
         for name, table in TABLES.items()
-        for column, meaning in table.columns.items()
-        if not meaning.startswith("int or None") and any(row[column] is None for row in inventory.records(name))
+        for column, of in table.columns.items()
+        if of.type is not OPTIONAL_INT and any(row[column] is None for row in inventory.records(name))
     ]
     assert unknown == []
 

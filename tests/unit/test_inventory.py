@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import pandas as pd
 import pytest
 
+from workbook import display
 from workbook.errors import WorkbookError
 from workbook.inventory import STATEMENT, TABLES, Inventory, Scope
-from workbook.inventory.snapshot import natural
+from workbook.inventory.schema import DICT, ID, IDS, TEXT, Column, Table, Type
+from workbook.inventory.snapshot import frame, natural
 from workbook.inventory.statements import document, statements, summary
 from workbook.layers import BY_KEY
 
@@ -22,7 +25,28 @@ def test_every_table_is_there_with_its_columns_and_types_when_empty() -> None:
     for name, table in TABLES.items():
         frame = inventory[name]
         assert list(frame.columns) == list(table.columns)
-        assert [str(t) for t in frame.dtypes] == [table.dtype(c) for c in table.columns], name
+        assert [str(t) for t in frame.dtypes] == [column.type.dtype for column in table.columns.values()], name
+
+
+def test_tables_are_declared_beside_their_layers_reader() -> None:
+    for layer in BY_KEY:
+        declared = importlib.import_module(f"workbook.inventory.{layer}").TABLES
+        assert [table.name for table in declared] == [name for name, table in TABLES.items() if table.layer == layer]
+
+
+def test_every_column_has_a_type_and_identifiers_are_hidden() -> None:
+    for table in TABLES.values():
+        assert all(isinstance(column.type, Type) for column in table.columns.values())
+        assert table.key in table.columns or "name" not in table.columns
+        shown = display.readable_columns(Inventory.from_tables({})[table.name])
+        assert not set(shown) & set(table.hidden)
+        assert set(table.order) <= set(table.columns) - set(table.hidden)
+
+
+def test_a_column_is_displayed_by_its_type_and_not_by_its_name() -> None:
+    table = Table("t", "vpc", "T", {"paid": ID, "valid_id": Column(TEXT, "shown"), "arns": IDS, "said": DICT})
+    shown = frame(table, [{"paid": "x-1", "valid_id": "shown", "arns": ["x"], "said": {}}])
+    assert display.readable_columns(shown) == ["valid_id"]
 
 
 def test_types_are_the_same_with_rows_and_without() -> None:

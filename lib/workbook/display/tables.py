@@ -109,11 +109,17 @@ def table(
 
 
 def readable_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns worth reading: no identifiers, no dictionaries, nothing that changes from run to run."""
+    """Columns worth reading: no identifiers, no dictionaries, nothing that changes from run to run.
+
+    A table of the inventory says which are identifiers (`attrs["hidden"]`); any other frame is judged by its column names.
+    """
+    hidden = frame.attrs.get("hidden")
+    if hidden is None:
+        hidden = [name for name in map(str, frame.columns) if name.endswith(_ID_ENDINGS)]
     return [
         name
         for name in map(str, frame.columns)
-        if not name.endswith(_ID_ENDINGS)
+        if name not in hidden
         and not (name in _VOLATILE and not pd.api.types.is_bool_dtype(frame[name]))
         and not any(isinstance(value, dict) for value in frame[name])
     ]

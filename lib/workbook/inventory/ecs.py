@@ -12,11 +12,55 @@ from typing import Any
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import key_names, last, named
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import BOOL, DICT, FLOAT, ID, IDS, INT, LIST, OPTIONAL_INT, TEXT, Column, Record, Table
 from workbook.inventory.vpc import Network, group_names, subnet_names
 
+# fmt: off
+TABLES = (
+    Table("clusters", "ecs", "ECS clusters", {
+        "name": TEXT, "status": TEXT, "container_insights": TEXT, "capacity_providers": LIST, "running_tasks": INT, "cluster_arn": ID,
+    }),
+    Table("services", "ecs", "ECS services", {
+        "name": TEXT, "cluster": TEXT, "launch_type": TEXT, "desired": INT, "running": INT, "task_definition": Column(TEXT, "family:revision"),
+        "subnets": LIST, "security_groups": LIST, "public_ip": BOOL, "circuit_breaker": BOOL, "rollback": BOOL,
+        "execute_command": BOOL, "target_groups": LIST, "container_port": OPTIONAL_INT,
+        "service_arn": ID, "subnet_ids": IDS, "group_ids": IDS,
+    }),
+    Table("task_definitions", "ecs", "Task definitions", {
+        "name": Column(TEXT, "family:revision"), "cpu": Column(INT, "CPU units"), "memory": Column(INT, "MiB"), "network_mode": TEXT, "task_role": Column(TEXT, "name"),
+        "execution_role": Column(TEXT, "name"), "volumes": LIST, "task_definition_arn": ID,
+    }),
+    Table("containers", "ecs", "Containers", {
+        "name": TEXT, "task_definition": TEXT, "image": TEXT, "port": OPTIONAL_INT, "user": TEXT, "read_only_root": BOOL, "privileged": BOOL,
+        "health_check": Column(TEXT, "command"), "health_interval": Column(OPTIONAL_INT, "seconds"), "log_group": TEXT, "entry_point": LIST,
+        "environment": DICT, "secrets": Column(LIST, "names"), "dropped_capabilities": LIST, "mount_points": LIST, "definition": DICT,
+    }),
+    Table("load_balancers", "ecs", "Load balancers", {
+        "name": TEXT, "scheme": TEXT, "subnets": LIST, "security_groups": LIST, "drop_invalid_headers": BOOL,
+        "access_logs": Column(TEXT, "bucket/prefix, or empty"), "deletion_protection": BOOL, "dns_name": TEXT,
+        "load_balancer_arn": ID, "vpc_id": ID, "subnet_ids": IDS, "group_ids": IDS,
+    }),
+    Table("listeners", "ecs", "Listeners", {
+        "load_balancer": TEXT, "port": INT, "protocol": TEXT, "ssl_policy": TEXT, "action": Column(TEXT, "forward, redirect, fixed-response"),
+        "target": Column(TEXT, "target group name, or where it redirects to"), "listener_arn": ID,
+    }),
+    Table("target_groups", "ecs", "Target groups", {
+        "name": TEXT, "protocol": TEXT, "port": INT, "target_type": TEXT, "health_path": TEXT, "health_interval": Column(INT, "seconds"),
+        "healthy_threshold": INT, "unhealthy_threshold": INT, "matcher": TEXT, "deregistration_delay": Column(INT, "seconds"),
+        "healthy": Column(INT, "targets"), "targets": INT, "target_group_arn": ID,
+    }),
+    Table("autoscaling", "ecs", "Autoscaling", {
+        "service": TEXT, "dimension": TEXT, "minimum": INT, "maximum": INT, "policy": Column(TEXT, "name"), "metric": TEXT,
+        "target_value": Column(FLOAT, "percent"),
+    }),
+    Table("log_groups", "ecs", "Log groups", {
+        "name": TEXT, "retention_days": Column(OPTIONAL_INT, "None: for ever"), "kms_key": TEXT, "log_group_arn": ID,
+    }),
+)
+# fmt: on
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `ecs`."""
     parts = await asyncio.gather(
         _containers(aws), _load_balancers(aws), _target_groups(aws), _autoscaling(aws), _log_groups(aws)
@@ -30,7 +74,7 @@ async def _network_names(aws: Aws, tables: Iterable[str]) -> dict[str, str]:
     return {**subnet_names(subnets), **group_names(groups)}
 
 
-async def _containers(aws: Aws) -> dict[str, list[Row]]:
+async def _containers(aws: Aws) -> dict[str, list[Record]]:
     every = ["clusters", "services", "task_definitions", "containers"]
     arns = [a for a in await aws.all("ecs", "list_clusters", "clusterArns", tables=every) if aws.scope.owns(last(a))]
     clusters, parts, names = await asyncio.gather(
@@ -57,14 +101,14 @@ async def _containers(aws: Aws) -> dict[str, list[Row]]:
     }
 
 
-async def _services_of(aws: Aws, cluster: str, tables: Iterable[str]) -> list[Row]:
+async def _services_of(aws: Aws, cluster: str, tables: Iterable[str]) -> list[Record]:
     arns = await aws.all("ecs", "list_services", "serviceArns", tables=tables, cluster=cluster)
     return await aws.in_batches(
         "ecs", "describe_services", "services", "services", arns, 10, tables=tables, cluster=cluster
     )
 
 
-def _cluster(cluster: Row) -> Row:
+def _cluster(cluster: Record) -> Record:
     settings = {s["name"]: s["value"] for s in cluster.get("settings", [])}
     return {
         "name": cluster["clusterName"],
@@ -76,7 +120,7 @@ def _cluster(cluster: Row) -> Row:
     }
 
 
-def _service(service: Row, names: Mapping[str, str]) -> Row:
+def _service(service: Record, names: Mapping[str, str]) -> Record:
     network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
     breaker = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     balancers = service.get("loadBalancers") or []
@@ -110,7 +154,7 @@ def last_revision(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def _task_definition(definition: Row) -> Row:
+def _task_definition(definition: Record) -> Record:
     return {
         "name": last_revision(definition["taskDefinitionArn"]),
         "cpu": _number(definition.get("cpu")),
@@ -123,7 +167,7 @@ def _task_definition(definition: Row) -> Row:
     }
 
 
-def _container(container: Row, definition: Row) -> Row:
+def _container(container: Record, definition: Record) -> Record:
     health = container.get("healthCheck") or {}
     command = health.get("command") or []
     logs = (container.get("logConfiguration") or {}).get("options") or {}
@@ -151,7 +195,7 @@ def _container(container: Row, definition: Row) -> Row:
     }
 
 
-async def _load_balancers(aws: Aws) -> dict[str, list[Row]]:
+async def _load_balancers(aws: Aws) -> dict[str, list[Record]]:
     found = await aws.all("elbv2", "describe_load_balancers", "LoadBalancers", tables=["load_balancers", "listeners"])
     found = [b for b in found if aws.scope.owns(b["LoadBalancerName"])]
     names, attributes, listeners = await asyncio.gather(
@@ -190,11 +234,11 @@ async def _load_balancers(aws: Aws) -> dict[str, list[Row]]:
     }
 
 
-def _attributes(answer: Row | None) -> dict[str, str] | None:
+def _attributes(answer: Record | None) -> dict[str, str] | None:
     return None if answer is None else {a["Key"]: a.get("Value", "") for a in answer.get("Attributes", [])}
 
 
-def _load_balancer(balancer: Row, attributes: Mapping[str, str] | None, names: Mapping[str, str]) -> Row:
+def _load_balancer(balancer: Record, attributes: Mapping[str, str] | None, names: Mapping[str, str]) -> Record:
     subnet_ids = [z["SubnetId"] for z in balancer.get("AvailabilityZones") or []]
     group_ids = balancer.get("SecurityGroups") or []
     return {
@@ -228,7 +272,7 @@ def _access_logs(attributes: Mapping[str, str] | None) -> str | None:
     )
 
 
-def _listener(listener: Row, balancer: str) -> Row:
+def _listener(listener: Record, balancer: str) -> Record:
     # The last action decides; those before it authenticate.
     action = max(listener.get("DefaultActions") or [{}], key=lambda a: a.get("Order", 0))
     return {
@@ -242,7 +286,7 @@ def _listener(listener: Row, balancer: str) -> Row:
     }
 
 
-def _action_target(action: Row) -> str:
+def _action_target(action: Record) -> str:
     if redirect := action.get("RedirectConfig"):
         return f"{redirect.get('Protocol', '')}:{redirect.get('Port', '')}"
     if response := action.get("FixedResponseConfig"):
@@ -258,12 +302,12 @@ def _target_group_name(arn: str) -> str:
     return arn.rsplit("/", 2)[-2]
 
 
-async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
+async def _target_groups(aws: Aws) -> dict[str, list[Record]]:
     tables = ["target_groups"]
     found = await aws.all("elbv2", "describe_target_groups", "TargetGroups", tables=tables)
     found = [g for g in found if aws.scope.owns(g["TargetGroupName"])]
 
-    async def row(group: Row) -> Row:
+    async def row(group: Record) -> Record:
         arn = group["TargetGroupArn"]
         answer, health = await asyncio.gather(
             aws.get("elbv2", "describe_target_group_attributes", tables=tables, TargetGroupArn=arn),
@@ -292,7 +336,7 @@ async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
     return {"target_groups": list(await asyncio.gather(*(row(g) for g in found)))}
 
 
-async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
+async def _autoscaling(aws: Aws) -> dict[str, list[Record]]:
     tables = ["autoscaling"]
     targets, policies = await asyncio.gather(
         aws.all(
@@ -335,7 +379,7 @@ async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
     return {"autoscaling": rows}
 
 
-async def _log_groups(aws: Aws) -> dict[str, list[Row]]:
+async def _log_groups(aws: Aws) -> dict[str, list[Record]]:
     found = await aws.all(
         "logs", "describe_log_groups", "logGroups", tables=["log_groups"], logGroupNamePattern=aws.scope.prefix
     )

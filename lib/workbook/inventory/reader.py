@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 
 from workbook.errors import WorkbookError
 from workbook.inventory.aws import Aws
-from workbook.inventory.schema import TABLES
-from workbook.inventory.snapshot import Inventory, Row, Scope, frame
+from workbook.inventory.registry import TABLES
+from workbook.inventory.schema import Record
+from workbook.inventory.scope import Scope
+from workbook.inventory.snapshot import Inventory, frame
 from workbook.layers import BY_KEY, find
 from workbook.target import ClientFactory
 
-Rows = dict[str, list[Row]]
+Rows = dict[str, list[Record]]
 
 
 def _reader(layer: str) -> Callable[[Aws], Awaitable[Rows]]:
@@ -55,7 +57,7 @@ def read_inventory(
     """
     chosen = [find(layer).key for layer in (BY_KEY if layers is None else layers)]
     taken_at = datetime.now(UTC)
-    outcome: Future[tuple[Rows, list[Row]]] = Future()
+    outcome: Future[tuple[Rows, list[Record]]] = Future()
     events: queue.SimpleQueue[tuple[int, int, str] | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -84,7 +86,7 @@ async def _read(
     workers: int,
     timeout: float,
     events: queue.SimpleQueue[tuple[int, int, str] | None],
-) -> tuple[Rows, list[Row]]:
+) -> tuple[Rows, list[Record]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="inventory")
     aws = Aws(client, scope, pool, lambda done, known, call: events.put((done, known, call)))
     try:

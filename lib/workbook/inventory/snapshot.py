@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,34 +14,15 @@ import pandas as pd
 
 from workbook import layers
 from workbook.errors import WorkbookError
-from workbook.inventory.schema import TABLES, Table
+from workbook.inventory.registry import TABLES
+from workbook.inventory.schema import Record, Table
+from workbook.inventory.scope import Scope
 
-Row = dict[str, Any]
 PROBLEM_COLUMNS = ["table", "call", "error"]
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Which resources belong to an environment: every name is `prefix` or starts with it and a hyphen.
-
-    `region` and `replica_region` are AWS region names.
-    """
-
-    prefix: str
-    region: str
-    replica_region: str
-
-    def owns(self, name: str) -> bool:
-        """Whether `name` is one of the environment's: `alloy-dev-shop` owns `alloy-dev-shop-data`, not `alloy-dev-shop2`."""
-        return name == self.prefix or name.startswith(f"{self.prefix}-")
-
-    def within(self, path: str) -> bool:
-        """Whether a path such as `/ecs/<prefix>` holds a name of the environment."""
-        return any(self.owns(part) for part in path.split("/"))
-
-
 class Inventory:
-    """Tables by name, as `schema.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
+    """Tables by name, as `registry.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
 
     Attributes
     ----------
@@ -52,7 +33,7 @@ class Inventory:
     """
 
     def __init__(
-        self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Row] = ()
+        self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Record] = ()
     ) -> None:
         self.scope = scope
         self.taken_at = taken_at
@@ -62,13 +43,13 @@ class Inventory:
     @classmethod
     def from_tables(
         cls,
-        tables: Mapping[str, pd.DataFrame | list[Row]],
+        tables: Mapping[str, pd.DataFrame | list[Record]],
         scope: Scope | None = None,
         taken_at: datetime | None = None,
-        problems: Iterable[Row] = (),
+        problems: Iterable[Record] = (),
     ) -> Inventory:
         """An inventory out of rows, for tests and what-ifs. Tables that are not named are empty, columns that are not named hold
-        what `Table.default` says.
+        what `Type.default` says.
 
         Raises
         ------
@@ -127,11 +108,11 @@ class Inventory:
         """The tables of a layer that have a row."""
         return [name for name, table in self.layer(layer).items() if len(table)]
 
-    def records(self, table: str) -> list[Row]:
+    def records(self, table: str) -> list[Record]:
         """The rows of one table as dicts of plain Python values; what is missing is None."""
         return _records(self[table])
 
-    def replace(self, **tables: pd.DataFrame | list[Row]) -> Inventory:
+    def replace(self, **tables: pd.DataFrame | list[Record]) -> Inventory:
         """A copy with some tables exchanged, for what-ifs."""
         return Inventory.from_tables(
             {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
@@ -162,18 +143,22 @@ class Inventory:
         return Inventory(self.scope, self.taken_at, frames, _records(self.problems))
 
 
-def frame(table: Table, rows: Iterable[Row]) -> pd.DataFrame:
+def frame(table: Table, rows: Iterable[Record]) -> pd.DataFrame:
     """Rows as the DataFrame that the schema describes: its columns and types, sorted naturally, index from 0."""
     ordered = sorted(rows, key=lambda row: [natural(row.get(column)) for column in table.order])
     for row in ordered:
         for column in row:
             _known(column, table.columns, f"column of {table.name}")
-    return pd.DataFrame(
+    made = pd.DataFrame(
         {
-            column: pd.Series([row.get(column, table.default(column)) for row in ordered], dtype=table.dtype(column))
-            for column in table.columns
+            name: pd.Series(
+                [row[name] if name in row else column.type.default() for row in ordered], dtype=column.type.dtype
+            )
+            for name, column in table.columns.items()
         }
     )
+    made.attrs["hidden"] = table.hidden  # For the display, which knows no inventory.
+    return made
 
 
 def natural(value: Any) -> list[tuple[int, int, str]]:
@@ -187,7 +172,7 @@ def natural(value: Any) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (2, 0, part) for part in re.split(r"(\d+)", str(value)) if part]
 
 
-def _records(table: pd.DataFrame | list[Row]) -> list[Row]:
+def _records(table: pd.DataFrame | list[Record]) -> list[Record]:
     if isinstance(table, list):
         return table
     return [
