@@ -132,7 +132,7 @@ def test_not_applicable_has_its_reason() -> None:
 
 
 def test_claims_that_were_not_judged_stop_it() -> None:
-    with pytest.raises(WorkbookError, match="was not judged"):
+    with pytest.raises(WorkbookError, match="was not checked"):
         matrix(judge(dev(), ["s3"]))
     with pytest.raises(WorkbookError, match="no framework named 'PCI'"):
         matrix(results(), "PCI")
