@@ -14,6 +14,8 @@ from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host import paths
 from workbook.host.run_directory import RunDirectory
+from workbook.inventory import Inventory
+from workbook.layers import BY_KEY
 from workbook.target import Target, choose_target
 from workbook.terraform.driver import Applied, Terraform
 from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
@@ -105,6 +107,14 @@ class Deployment:
     def resources(self) -> dict[str, int]:
         """Number of resources in the state, by layer in their order; what belongs to none is counted as `other`."""
         return count_by_layer(self.run, self.settings.directory)
+
+    def absent(self, inventory: Inventory) -> list[str]:
+        """The layers that are not deployed: nothing of them is in the account, nor in the state.
+
+        What someone deleted past Terraform is still in the state, so it is missing and not merely absent.
+        """
+        counts = self.resources()
+        return [layer for layer in BY_KEY if not inventory.deployed(layer) and not counts.get(layer)]
 
     def is_current(self, *layers: str) -> bool:
         """Whether the named layers (or all) were applied exactly as they are configured now, and not destroyed since."""

@@ -216,7 +216,8 @@ class Workbook:
 
         Claims that look at a layer which is not deployed yet are set aside: they are neither true nor false.
         """
-        return judge(self.inventory(), layers or None, self.target.kind).without_absent_layers()
+        inventory = self.inventory()
+        return judge(inventory, layers or None, self.target.kind).without_layers(self.deployment.absent(inventory))
 
     def reach(self, source: str, target: str, port: int, protocol: str = "tcp", **subnets: str) -> Reach:
         """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.network.reach`."""

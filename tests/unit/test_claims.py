@@ -324,10 +324,10 @@ def test_the_page_stands_alone() -> None:
 
 
 def test_unknown_names_are_refused_with_what_there_is() -> None:
-    with pytest.raises(WorkbookError, match="no claims of a layer named 'lambda'"):
+    with pytest.raises(WorkbookError, match="no claims for a layer named 'lambda'"):
         judge(dev(), ["lambda"])
     with pytest.raises(WorkbookError, match="no kind of target"):
         judge(dev(), target="gcp")
-    with pytest.raises(WorkbookError, match="was not judged"):
+    with pytest.raises(WorkbookError, match="was not checked"):
         results()["S3-NOTHING"]
     assert set(BY_KEY) < set(GROUPS)
