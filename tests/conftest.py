@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from workbook.container import Container, Definition
-from workbook.host.paths import CONTAINER
+from workbook.container.command import startup_command
 
-SCRIPT = (CONTAINER / "startup.sh").read_text()
+SCRIPT = startup_command()
 
 FINE = "echo '                           PRE reports/'; echo '2026-01-01 00:00:00        120 index.csv'"
 

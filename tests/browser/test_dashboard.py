@@ -106,7 +106,7 @@ def test_every_state_reads_well(
     assert page.title().startswith(wanted)
     # The state is given in words as well as by color and icon.
     degraded = page.get_by_text("Degraded: the task serves").count()
-    assert degraded == page.get_by_text("View at first:").count() == int(state not in ("checking", "healthy"))
+    assert degraded == page.get_by_text("Where to look first:").count() == int(state not in ("checking", "healthy"))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width in (1100, 390):
@@ -131,7 +131,7 @@ def test_updates_itself_and_says_when_the_task_is_gone(
     assert page.problems == []
 
     container.stop()
-    page.get_by_text("This task does not answer. The page shows what it last said.").wait_for(timeout=PATIENCE)
+    page.get_by_text("This task is not responding. The page shows its last known state.").wait_for(timeout=PATIENCE)
     assert heading.inner_text() == "No such bucket"
     page.screenshot(path=screenshots / "dashboard-gone.png", full_page=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from workbook.container import Container, Definition, run, views
+from workbook.container.command import startup_command
 from workbook.drills.outages import delete_bucket, deny_list
 from workbook.host.paths import CONTAINER
 
@@ -41,9 +42,9 @@ def container(stack: Any) -> Iterator[Container]:
 # ── what Terraform rendered ──
 
 
-def test_the_script_is_the_file_of_this_project(definition: Definition, task: dict[str, Any]) -> None:
+def test_the_command_is_made_of_the_files_of_this_project(definition: Definition, task: dict[str, Any]) -> None:
     assert definition.container["entryPoint"] == ["/bin/sh", "-c"]
-    assert definition.container["command"] == [(CONTAINER / "startup.sh").read_text()]
+    assert definition.container["command"] == [startup_command()]
     registered = {"family", "containerDefinitions", "volumes", "cpu", "memory", "taskRoleArn", "executionRoleArn"}
     assert len(json.dumps({key: value for key, value in task.items() if key in registered})) < 64 * 1024
 

@@ -19,10 +19,10 @@ import pytest
 
 from workbook.container import Container, Definition, follow, run
 from workbook.container.agent import TaskAgent
+from workbook.container.command import startup_command
 from workbook.container.container_engine import engine_command, find_engine
 from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
-from workbook.host.paths import CONTAINER
 from workbook.host.ports import free_port
 from workbook.inventory import Inventory
 from workbook.target import Target
@@ -244,7 +244,7 @@ def test_the_engine_is_told_what_fargate_is_told(define: Define) -> None:
         "/bin/sh",
         "public.ecr.aws/aws-cli/aws-cli:2.31.21",
         "-c",
-        (CONTAINER / "startup.sh").read_text(),
+        startup_command(),
     ]
     options = list(itertools.pairwise(line))
     for option in (

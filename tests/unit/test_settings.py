@@ -77,9 +77,9 @@ def test_the_digest_changes_with_every_relevant_file(tmp_path: Path) -> None:
     for path in (directory, module, container):
         path.mkdir(parents=True)
     seen = {configuration_digest(directory)}
-    for path in (directory / "vpc.tf", module / "main.tf", container / "startup.sh"):
+    for path in (directory / "vpc.tf", module / "main.tf", container / "startup.sh", container / "dashboard.py"):
         path.write_text("a")
         seen.add(configuration_digest(directory))
         path.write_text("b")
         seen.add(configuration_digest(directory))
-    assert len(seen) == 7
+    assert len(seen) == 9

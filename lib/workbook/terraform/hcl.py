@@ -82,12 +82,13 @@ def root_address(address: str) -> str:
 
 
 def configuration_digest(directory: Path) -> str:
-    """Digest of all that decides what an environment is: its files, the modules and the container's script."""
+    """Digest of all that decides what an environment is: its files, the modules and the container's program."""
     project = directory.parents[2]
     files = [
         *directory.glob("*.tf"),
         *(project / "terraform" / "modules").rglob("*.tf"),
         *(project / "container").glob("*.sh"),
+        *(project / "container").glob("*.py"),
     ]
     digest = hashlib.sha256()
     for path in sorted(files):

@@ -5,12 +5,15 @@ locals {
   container_name   = "dashboard"
   container_user   = "65534:65534" # nobody
   pages_dir        = "/var/dashboard"
-  startup_script   = file("${path.root}/../../../container/startup.sh")
+  container_files  = "${path.root}/../../../container"
   read_only_root   = !local.enable_execute_command
   log_stream       = { awslogs-group = local.ecs_log_group, awslogs-region = local.region, awslogs-stream-prefix = "ecs" }
   pages_mount      = [{ sourceVolume = "pages", containerPath = local.pages_dir }]
   no_capabilities  = { drop = ["ALL"] }
   health_check_url = "http://127.0.0.1:${local.container_port}${local.health_check_path}"
+
+  # The whole program is the argument of `sh -c`: startup.sh, with dashboard.py in its here-document.
+  startup_command = replace(file("${local.container_files}/startup.sh"), "@dashboard.py@\n", file("${local.container_files}/dashboard.py"))
 
   # What the dashboard shows. Each line is built from the configuration here, not from what we would like to be true.
   security_features = [
@@ -172,7 +175,7 @@ module "ecs" {
           essential    = true
           user         = local.container_user
           entrypoint   = ["/bin/sh", "-c"] # The image's own entry point is the aws command.
-          command      = [local.startup_script]
+          command      = [local.startup_command]
           dependsOn    = [{ containerName = "prepare", condition = "SUCCESS" }]
           portMappings = [{ name = "http", containerPort = local.container_port, hostPort = local.container_port, protocol = "tcp" }]
           mountPoints  = local.pages_mount
