@@ -37,7 +37,7 @@ CREDENTIALS = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 if os.environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
     CREDENTIALS = "http://169.254.170.2" + os.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
 
-# Enough for every health checker and many visitors. At the limit the oldest connection is dropped, so idle ones cannot block /health.
+# Enough for all health checks and many visitors. At the limit the oldest connection is dropped, so idle ones cannot block /health.
 MAX_CONNECTIONS = 128
 CONNECTION_TIMEOUT = 5
 # A large bucket is not listed to the end: this many lines prove just as much.

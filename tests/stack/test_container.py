@@ -170,8 +170,8 @@ def test_a_process_that_hangs_is_what_ecs_replaces(stack: Any, container: Contai
     try:
         rows = dict(_verdict(stack, container))
         assert rows["container health check"].startswith("fails: no answer within")
-        assert rows["ECS"].startswith("after 3 failures in a row, 90 s, stops the task")
-        assert "sends it none" in rows["load balancer"]
+        assert rows["ECS"].startswith("after 3 failures in a row, 90 s, replaces the task")
+        assert "stops sending requests to it" in rows["load balancer"]
         assert rows["a visitor sees"] == "no page"
     finally:
         container.thaw()
