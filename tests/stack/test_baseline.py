@@ -141,10 +141,7 @@ def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
 
 
 def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) -> None:
-    assert (
-        baseline.workbook.cost("vpc").text
-        == "On top: 0.005 an hour for each public address handed out on launch."
-    )
+    assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
 
 
 def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:
