@@ -218,8 +218,9 @@ class RunDirectory:
 
         Terraform itself locks its local state file (POSIX record lock) for the whole of a plan, apply or destroy, and the kernel
         releases that lock when Terraform ends, however it ends. So the same lock tells whether any Terraform is at work here,
-        detached or not, and makes one that starts now wait (`-lock-timeout`). The process loses it when it closes any file object
-        on the state, so a caller reads the state of this directory last, if at all.
+        detached or not, and makes one that starts now wait (`-lock-timeout`), as long as a note beside the state says whose lock it
+        is. The process loses it when it closes any file object on the state, so a caller reads the state of this directory last, if
+        at all.
 
         Raises
         ------
@@ -236,6 +237,17 @@ class RunDirectory:
                     fcntl.lockf(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (WorkbookError, BlockingIOError, PermissionError) as error:
                 raise self._busy() from error
+            if state is not None:
+                note = self.path / f".{self.state.name}.lock.info"
+                created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                who = {
+                    "ID": f"workbook-{os.getpid()}",
+                    "Operation": "checkpoint",
+                    "Who": "workbook",
+                    "Created": created,
+                }
+                note.write_text(json.dumps({**who, "Path": str(self.state)}))
+                held.callback(note.unlink, missing_ok=True)
             yield
 
     def busy(self) -> bool:
