@@ -7,7 +7,7 @@ endif
 PYTHON := $(PREFIX)/bin/python
 STAMP := $(PREFIX)/.workbook-setup
 
-.PHONY: help setup walkthrough lab test lint audit bench notebooks doctor destroy clean lock
+.PHONY: help setup walkthrough lab test quick lint audit bench notebooks doctor destroy clean lock
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ lab: $(STAMP)  ## open JupyterLab on the first notebook
 
 test: $(STAMP)  ## lint, then unit, stack, notebook and browser tests
 	@$(PYTHON) scripts/test.py
+
+quick: $(STAMP)  ## the inner loop: lint and the quick unit tests, in under a minute
+	@$(PYTHON) scripts/test.py quick
 
 lint: $(STAMP)  ## ruff, mypy, terraform fmt, shellcheck
 	@$(PYTHON) scripts/test.py lint

@@ -1,6 +1,7 @@
 """Lint and every test suite, several jobs at a time; ends with a one-line summary.
 
-`python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named suites.
+`python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named suites, and
+`python scripts/test.py quick` runs lint and the unit tests that take less than a second.
 
 The stack is deployed once (`tests/seed.py`), with a checkpoint before page 05 and one when all of it is up. Suites and
 notebooks that need a deployed stack start from copies of these checkpoints as soon as they exist; the pages before 05
@@ -251,15 +252,19 @@ class Run:
 
 
 def main(names: list[str]) -> int:
-    unknown = set(names) - {"lint", *SUITES}
+    unknown = set(names) - {"lint", *SUITES} if names != ["quick"] else set()
     if unknown:
         print(f"Unknown suite: {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
         return 2
     began = time.monotonic()
     outcomes: dict[str, Outcome] = {}
-    if not names or "lint" in names:
-        outcomes["lint"] = lint()
+    quick = names == ["quick"]
     wanted = [job for job in jobs() if not names or job.suite in names]
+    if quick:
+        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow"), 400, 3000)]
+    linter = threading.Thread(target=lambda: outcomes.update(lint=lint()))
+    if not names or quick or "lint" in names:
+        linter.start()
     scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))
     run = Run(scratch)
     try:
@@ -271,6 +276,8 @@ def main(names: list[str]) -> int:
         for home in (path for path in scratch.iterdir() if path.is_dir()):
             branches.stop_all(home)
         shutil.rmtree(scratch, ignore_errors=True)
+    if linter.ident is not None:
+        linter.join()
     outcomes |= {suite: run.outcomes[suite] for suite in SUITES if suite in run.outcomes}
     # Repeated at the end: the jobs' output is interleaved, and often only the end of a long log is kept.
     print()
@@ -302,6 +309,8 @@ def lint() -> Outcome:
         [str(BIN / "ruff"), "check", "--output-format=concise", "."],
         [str(BIN / "ruff"), "format", "--check", "."],
         [str(BIN / "mypy")],
+        [str(BIN / "lint-imports"), "--no-cache"],
+        [sys.executable, "scripts/module_readme.py", "--check"],
         [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
         ["shellcheck", *shell],
     ]

@@ -463,6 +463,7 @@ def test_saved_files_are_the_picture(drawn, tmp_path):
     assert svg.read_text(encoding="utf-8") == drawn["ecr"].svg
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same(inventory):
     script = (
         "import sys; from pathlib import Path; from workbook.diagram.render import sketch; from workbook.inventory import Inventory\n"

@@ -173,6 +173,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_reads_what_is_there() -> None:
     deploy(2)
     inventory = read_inventory(Factory().client, SCOPE)
@@ -415,6 +416,7 @@ ANY_ONE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_one_call_may_be_refused() -> None:
     deploy(1)
     layer_of = {"ec2": "vpc", "iam": "iam", "s3": "s3", "ecs": "ecs", "logs": "ecs"}
@@ -474,6 +476,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_answers_ends_at_the_time_limit(
     listener: socket.socket, capfd: pytest.CaptureFixture[str], within: Callable[..., None]
 ) -> None:

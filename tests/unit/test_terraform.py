@@ -143,6 +143,7 @@ def test_terraform_killed_in_an_apply_leaves_no_process_and_the_second_try_works
     assert tf.make_plan().empty
 
 
+@pytest.mark.slow
 def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     code = f"""
@@ -197,6 +198,7 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     assert len(tf.run_directory.addresses()) == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     tf = make(root)
@@ -208,6 +210,7 @@ def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     assert time.monotonic() - began < 50
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "vpc.tf").write_text(SLOW)
     monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)

@@ -19,6 +19,9 @@ from workbook.errors import WorkbookError
 from workbook.notebooks import execute as notebook
 from workbook.notebooks import pages, walkthrough
 
+# Kernels start in about a second each.
+pytestmark = pytest.mark.slow
+
 RUN = "import sys; from pathlib import Path; from workbook.notebooks.walkthrough import walkthrough; sys.exit(walkthrough([Path(p) for p in sys.argv[1:]]))"
 
 

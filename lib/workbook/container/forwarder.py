@@ -1,4 +1,9 @@
-"""A network that can fail: what lies between the container and the AWS endpoint."""
+"""A network that can fail, between the container and the AWS endpoint.
+
+microburst, the closest library, is an HTTP proxy: it answers with AWS's errors, waits or resets a connection. What the container has to
+survive comes before HTTP: a refused connection and packets that vanish, on a port that nobody else may take meanwhile. Hence this TCP
+forwarder, which also answers with the one S3 error that the embedded AWS never gives.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The README of every Terraform module, made from its code: `python -m workbook.terraform.module_readme` writes, `--check` compares.
+"""Generates the README of every Terraform module from its code: `python scripts/module_readme.py` writes, `--check` compares.
+
+terraform-docs does this job, but it is a Go binary that neither PyPI nor npm carries, so it would be the one tool that `make setup`
+cannot install.
 
 The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs are what the `.tf` files declare.
 """
@@ -54,7 +57,7 @@ def render(module: Path) -> str:
         _table("Resources", ("Name", "Kind"), _resources(blocks)),
         _table("Inputs", ("Name", "Description", "Type", "Default", "Required"), _inputs(module, blocks)),
         _table("Outputs", ("Name", "Description"), _outputs(module, blocks)),
-        "Made from the code by `python -m workbook.terraform.module_readme`.",
+        "Generated from the code by `python scripts/module_readme.py`.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -211,7 +214,7 @@ def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m workbook.terraform.module_readme", description="Write the README of every Terraform module."
+        prog="python scripts/module_readme.py", description="Write the README of every Terraform module."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a README differs from the code")
     check = parser.parse_args(argv).check
@@ -223,7 +226,7 @@ def main(argv: list[str] | None = None) -> int:
     for path in paths:
         print(f"{'stale' if check else 'written'}: {relative(path)}", file=sys.stderr if check else sys.stdout)
     if check and paths:
-        print("Run python -m workbook.terraform.module_readme.", file=sys.stderr)
+        print("Run python scripts/module_readme.py.", file=sys.stderr)
         return 1
     return 0
 
