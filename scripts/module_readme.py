@@ -3,7 +3,7 @@
 terraform-docs does this job, but it is a Go binary that is on neither PyPI nor npm, so it would be the one tool that
 `make setup` cannot install.
 
-The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs are what the `.tf` files declare.
+The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs come from the `.tf` files.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _hcl(value: Any) -> str:
 
 
 def _plain(value: str) -> str:
-    """A string, label or expression without python-hcl2's wrapping: quotes since version 8, `${...}` in all versions."""
+    """A string, label or expression without python-hcl2's wrapping: quotes since version 8, and always `${...}`."""
     if value.startswith("${") and value.endswith("}"):
         return value[2:-1]
     if len(value) >= 2 and value[0] == value[-1] == '"':
