@@ -177,13 +177,12 @@ class Deployment:
         if self.target.kind != "embedded":
             self.run.create()
             return False
-        running = emulator.start(self.run.home)
-        self.target = self.target.connected_to(running.url)
         self.run.create()
-        lost = bool(self.run.instance) and self.run.instance != running.instance
-        changed = lost or (bool(self._instance) and self._instance != running.instance)
-        aside = self.run.adopt(running.instance)
+        known = self._instance or self.run.instance
+        running, aside = emulator.start_for(self.run)
+        self.target = self.target.connected_to(running.url)
         self._instance = running.instance
+        changed = bool(known) and known != running.instance
         if changed:
             self.version += 1
             if running.restored_from:

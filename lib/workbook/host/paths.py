@@ -17,6 +17,6 @@ def home() -> Path:
     return Path(os.environ.get("WORKBOOK_HOME") or ROOT / ".workbook").resolve()
 
 
-def emulator_dir() -> Path:
-    """Process record and log of the embedded AWS; one for each home."""
-    return home() / "embedded"
+def emulator_dir(of: Path | None = None) -> Path:
+    """Process record and log of the embedded AWS of a home (None: the current one)."""
+    return (of or home()) / "embedded"
