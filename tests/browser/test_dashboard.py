@@ -106,7 +106,7 @@ def test_every_state_reads_well(
     assert page.title().startswith(wanted)
     # The state is given in words as well as by color and icon.
     degraded = page.get_by_text("Degraded: the task serves").count()
-    assert degraded == page.get_by_text("View at first:").count() == int(state not in ("checking", "healthy"))
+    assert degraded == page.get_by_text("Look at first:").count() == int(state not in ("checking", "healthy"))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width in (1100, 390):
