@@ -132,7 +132,10 @@ class Deployment:
         WorkbookError : not the embedded AWS, no such checkpoint, or an apply is running.
         """
         self._only_embedded()
-        branches.restore(name, self.run.home)
+        restored = branches.restore(name, self.run.home)
+        self.target = self.target.connected_to(restored.url)
+        self._instance = restored.instance
+        self.version += 1
 
     def checkpoints(self) -> list[branches.Checkpoint]:
         """The checkpoints of this account, oldest first."""

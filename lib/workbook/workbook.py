@@ -154,7 +154,6 @@ class Workbook:
     def restore(self, name: str) -> Rendered:
         """Bring account, state and tables back to a checkpoint, as often as you like. Embedded AWS only."""
         self.deployment.restore(name)
-        self.deployment.connect()
         return note(f"Restored {name}: {sum(self.deployment.resources().values())} resources deployed.", "good")
 
     def checkpoints(self) -> Rendered:
