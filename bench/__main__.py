@@ -1,8 +1,7 @@
 """Benchmarks: the driver against bare Terraform, the inventory against sequential calls, drawing, the walkthrough.
 
-`python -m bench [--pairs N] [driver inventory drawing walkthrough tests]`. Both sides
-of a pair are measured in turn on the same machine; the output gives medians and the median of the per-pair ratios. Nothing
-here passes or fails.
+`python -m bench [--pairs N] [driver inventory drawing walkthrough tests]`. Both sides of a pair are measured in turn on
+the same machine; the output gives medians and the median of the per-pair ratios. Nothing here passes or fails.
 """
 
 from __future__ import annotations
@@ -191,7 +190,7 @@ def walkthrough(pairs: int) -> None:
 
 
 def tests(pairs: int) -> None:
-    """Every suite of `make test`: wall seconds and processor seconds, as its runner counts them."""
+    """Every suite of `make test`: wall-clock and processor seconds, as reported by the runner."""
     for _ in range(pairs):
         done = subprocess.run(
             [sys.executable, str(ROOT / "scripts" / "test.py")], cwd=ROOT, capture_output=True, text=True, timeout=5400

@@ -1,4 +1,4 @@
-"""The whole system on one page: zones, the way in, the ways out, and where data and logs lie."""
+"""The whole system on one page: zones, the way in, the ways out, and where data and logs are kept."""
 
 from diagrams.aws.compute import EC2ContainerRegistryRegistry, Fargate
 from diagrams.aws.general import InternetAlt1
@@ -48,7 +48,7 @@ def draw(inventory):
 
 
 def network(picture, inventory):
-    """What is in the VPC; the name of the box of the interface endpoints."""
+    """Draws what is in the VPC; returns the name of the box around the interface endpoints."""
     with picture.row(gap=60):
         for gateway in rows(inventory, "internet_gateways"):
             picture.card(InternetGateway, Key("internet_gateways", gateway["name"]), "Internet gateway")
@@ -81,7 +81,7 @@ def inside(picture, inventory, subnet):
 
 
 def endpoints(picture, inventory, kind):
-    """Those that lead to something in the picture stand last, next to it."""
+    """Endpoints that lead to something in the picture come last, next to it."""
     useful = {flow.source.name for flow in endpoint_flows(inventory)}
     found = sorted(rows(inventory, "endpoints", type=kind), key=lambda row: row["name"] in useful)
     if not found:
@@ -124,11 +124,11 @@ def arrows(picture, inventory, interfaces):
     boxed = {Key("endpoints", row["name"]) for row in rows(inventory, "endpoints", type="Interface")}
     allowed = network_flows(inventory)
     for flow in allowed:
-        # One arrow to the box where all that is in it may be reached, else one to each.
+        # One arrow to the box if everything in it can be reached, otherwise one to each endpoint.
         every = boxed <= {other.target for other in allowed if other.source == flow.source}
         picture.flow(flow, "allowed", head=interfaces if flow.target in boxed and every else "")
     for subnet in rows(inventory, "subnets"):
-        # Each zone may have a NAT gateway of its own.
+        # Each zone may have its own NAT gateway.
         for flow in egress_flows(inventory, subnet["name"]):
             picture.flow(flow, "allowed", at=subnet["name"])
     for flow in gateway_flows(inventory):
@@ -136,6 +136,6 @@ def arrows(picture, inventory, interfaces):
     for flow in endpoint_flows(inventory):
         picture.flow(flow, "policy", quiet=True)
     for flow in record_flows(inventory):
-        # Container logs go by the endpoint, whose arrow is there already.
+        # Container logs go through the endpoint, which already has an arrow.
         if flow.source.table != "services":
             picture.flow(flow, "record", quiet=True)

@@ -1,4 +1,4 @@
-"""Identities: which service may take a role, what the role's policies allow, and the boundary that no policy can pass."""
+"""Identities: which service may assume a role, what its policies allow, and the boundary no policy can exceed."""
 
 from diagrams.aws.general import GenericSDK
 from diagrams.aws.security import IdentityAndAccessManagementIamPermissions, IdentityAndAccessManagementIamRole
@@ -31,7 +31,7 @@ def draw(inventory):
 
 
 def bounded(picture, boundary, roles):
-    """The roles inside the boundary that holds them; those without one stand in a box that says so."""
+    """The roles inside their boundary; those without one are in a box that says so."""
     title, of = ("Permission boundary", Key("policies", boundary)) if boundary else ("No permission boundary", None)
     with picture.box("boundary" if boundary else "group", title, picture.short(boundary), of=of, gap=16):
         for role in roles:

@@ -1,4 +1,4 @@
-"""The network: zones, subnets and their routes, endpoints, and which security group lets in which."""
+"""The network: zones, subnets and their routes, endpoints, and which security group admits which."""
 
 from diagrams.aws.general import GenericFirewall, InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
@@ -51,7 +51,7 @@ def log_groups(picture, inventory):
     destinations = {log["destination"] for log in rows(inventory, "flow_logs")}
     for group in rows(inventory, "log_groups"):
         if group["name"] in destinations:
-            kept = f"kept {group['retention_days']:.0f} days" if group["retention_days"] else "kept for ever"
+            kept = f"kept {group['retention_days']:.0f} days" if group["retention_days"] else "kept forever"
             picture.card(CloudwatchLogs, Key("log_groups", group["name"]), "Log group", group["name"], kept)
 
 
@@ -64,7 +64,7 @@ def gateways(picture, inventory):
 
 
 def zones(picture, inventory):
-    """A column for each zone: the public subnet with its NAT gateway, if it has one, above the private subnet."""
+    """A column per zone: the public subnet with its NAT gateway, if any, above the private subnet."""
     for zone in sorted({subnet["az"] for subnet in rows(inventory, "subnets")}):
         with picture.box("zone", f"Zone {zone}", gap=40, grow=True):
             for subnet in sorted(rows(inventory, "subnets", az=zone), key=lambda row: row["tier"], reverse=True):

@@ -1,4 +1,4 @@
-"""Every notebook runs on an embedded AWS of its own, or on the account that `scripts/test.py` made for it."""
+"""Every notebook runs on its own embedded AWS, or on the account that `scripts/test.py` prepared for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """nbval gives a kernel five seconds to send what a cell showed; a busy machine may need more."""
+    """nbval gives a kernel five seconds to send a cell's output; a busy machine may need more."""
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = 120

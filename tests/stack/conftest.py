@@ -1,6 +1,6 @@
-"""One deployed stack for the whole session: the real Terraform on an embedded AWS of its own.
+"""One deployed stack for the whole session: real Terraform on its own embedded AWS.
 
-`scripts/test.py` gives the session a copy of the stack that it deployed for all suites; otherwise the session deploys one.
+`scripts/test.py` gives the session a copy of the stack it deployed for all suites; otherwise the session deploys one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workbook.workbook import Workbook
 
 @dataclass
 class Stack:
-    """The deployed environment, and ways to look at it."""
+    """The deployed environment and ways to inspect it."""
 
     workbook: Workbook
 
@@ -61,5 +61,5 @@ def stack(session_home: Path) -> Stack:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What ends the shared stack runs after everything that looks at it."""
+    """Tests that destroy the shared stack run after all tests that use it."""
     items.sort(key=lambda item: item.get_closest_marker("ends_the_stack") is not None)

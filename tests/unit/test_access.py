@@ -32,7 +32,7 @@ def dev() -> Inventory:
 
 @pytest.fixture(scope="module")
 def simulator() -> Path:
-    """Where the simulator is installed. On a machine without Node, or without the npm registry the first time, the test is skipped."""
+    """Where the simulator is installed. Skips without Node.js, or if the npm registry is unreachable the first time."""
     try:
         return simulator_process.installed()
     except WorkbookError as error:
@@ -42,7 +42,7 @@ def simulator() -> Path:
 
 
 def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:
-    """The inventory less the rows of a table that have these cells; at least one must."""
+    """The inventory without the rows of a table that have these cells; at least one row must match."""
     rows = inventory.records(table)
     left = [row for row in rows if any(row[column] != value for column, value in cells.items())]
     assert len(left) < len(rows)
@@ -65,7 +65,7 @@ def change(inventory: Inventory, table: str, where: dict[str, Any], **cells: Any
 
 
 def add(inventory: Inventory, table: str, owner: str, name: str, statement: dict[str, Any]) -> Inventory:
-    """One more statement in the policy of a bucket or a repository."""
+    """Add a statement to the policy of a bucket or repository."""
     row = {owner: name, "sid": statement["Sid"], "effect": statement["Effect"], "statement": statement}
     counted = {"bucket": "buckets", "repository": "repositories"}[owner]
     more = [
@@ -111,7 +111,7 @@ def test_the_matrix_is_shown_without_ids(dev: Inventory, decided: pd.DataFrame) 
     assert f"Who can do what ({len(decided)})" in text and not re.search(r"vpce-[0-9a-f]{8}", text)
 
 
-# ── mutations: take a policy's sentence away, and the answer turns ──
+# ── mutations: remove a policy statement, and the answer changes ──
 
 
 def trust_everyone(dev: Inventory) -> Inventory:
@@ -361,7 +361,7 @@ def test_a_table_that_was_not_read_whole_makes_no_certain_yes(dev: Inventory, si
     assert [d.verdict for d in decide([(partly, READ), (partly, STRAY)])] == ["unknown", "deny"]
 
 
-# ── questions that cannot be ──
+# ── invalid questions ──
 
 
 @pytest.mark.parametrize(

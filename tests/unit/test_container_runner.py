@@ -1,4 +1,4 @@
-"""The runner: it runs what is deployed, with the task role's credentials and nothing of the person's, and leaves nothing behind."""
+"""The runner: runs what is deployed, with the task role's credentials and nothing of the user's, and cleans up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of the container: the same on every run, and derived from what is deployed."""
+"""What a notebook shows about the container: the same on every run, and derived from what is deployed."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_what_is_not_as_on_fargate_is_said(dashboard: Start) -> None:
 
 
 class Bucket:
-    """As much of S3 as the drills ask for."""
+    """As much of S3 as the drills need."""
 
     def __init__(self) -> None:
         self.policy = '{"Version": "2012-10-17", "Statement": [{"Sid": "TlsOnly"}]}'

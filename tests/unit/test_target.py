@@ -40,7 +40,7 @@ def test_embedded_is_the_default_and_passes_on_nothing_of_the_user_s() -> None:
     assert not {"HTTPS_PROXY", "no_proxy", "TF_VAR_region"} & environ.keys()
 
 
-def test_without_an_address_nothing_falls_back_to_the_persons_aws() -> None:
+def test_without_an_address_nothing_falls_back_to_the_user_s_aws() -> None:
     target = choose()
     with pytest.raises(WorkbookError, match="not connected"):
         target.environ()
