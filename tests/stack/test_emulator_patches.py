@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 
 from workbook import emulator
 from workbook.drills import push_image
-from workbook.emulator.patches import PATCHES
+from workbook.emulator.patches import by_service
 from workbook.emulator.patches.s3_bucket_policy import Caller, decision
 from workbook.emulator.server import SETTINGS
 from workbook.host.ports import free_port
@@ -104,7 +104,7 @@ def unique(prefix: str) -> str:
 
 def test_every_patch_has_a_test() -> None:
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    assert {name for names in PATCHES.values() for name in names} <= tested
+    assert {name for names in by_service().values() for name in names} <= tested
 
 
 # ── unimplemented ──

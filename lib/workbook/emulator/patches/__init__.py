@@ -1,4 +1,4 @@
-"""Where moto differs from AWS in a way that matters here: one module per gap, each with `apply()`.
+"""Where moto differs from AWS in a way that matters here: one module per gap, each with `SERVICE` and `apply()`.
 
 Each module's docstring says what moto does, what AWS does, and where AWS documents it. Its test fails once moto no
 longer needs the patch.
@@ -6,21 +6,22 @@ longer needs the patch.
 
 from __future__ import annotations
 
+import pkgutil
+from functools import cache
 from importlib import import_module
 from typing import Any
 
-PATCHES: dict[str, tuple[str, ...]] = {
-    "core": ("unimplemented",),
-    "applicationautoscaling": ("appautoscaling_tags",),
-    "budgets": ("budgets_reads",),
-    "ec2": ("ec2_network_acl_closing_rule", "ec2_network_acl_errors", "ec2_rule_descriptions"),
-    "ecr": ("ecr_immutable_tag", "ecr_pull_through_cache"),
-    "ecs": ("ecs_service_fields", "ecs_service_tasks"),
-    "s3": ("s3_bucket_policy", "s3_intelligent_tiering", "s3_logging_principal", "s3_replication", "s3_subresources"),
-}
-"""Service name in moto's index -> its patches; `core` applies to all services."""
-
 _applied: set[str] = set()
+
+
+@cache
+def by_service() -> dict[str, tuple[str, ...]]:
+    """Service, by its name in moto's index, -> its patches; `core` applies to all services. Found by their `SERVICE`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        service = import_module(f"{__name__}.{module.name}").SERVICE
+        found[service] = (*found.get(service, ()), module.name)
+    return found
 
 
 def apply(service: str) -> None:
@@ -28,7 +29,7 @@ def apply(service: str) -> None:
     if service in _applied:
         return
     _applied.add(service)
-    for name in PATCHES.get(service, ()):
+    for name in by_service().get(service, ()):
         import_module(f"{__name__}.{name}").apply()
 
 

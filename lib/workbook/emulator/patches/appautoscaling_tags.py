@@ -13,6 +13,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "applicationautoscaling"
+
 
 def apply() -> None:
     from moto.applicationautoscaling.exceptions import AWSValidationException

@@ -13,6 +13,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "budgets"
+
 
 def apply() -> None:
     from moto.budgets.exceptions import NotFoundException

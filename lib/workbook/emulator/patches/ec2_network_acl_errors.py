@@ -13,6 +13,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ec2"
+
 
 def apply() -> None:
     from moto.ec2.exceptions import EC2ClientError, InvalidNetworkAclIdError, InvalidRouteTableIdError

@@ -14,6 +14,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ec2"
+
 
 def apply() -> None:
     from moto.ec2.models import EC2Backend

@@ -12,6 +12,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ecr"
+
 
 def apply() -> None:
     from moto.core.exceptions import ServiceException

@@ -12,6 +12,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ecr"
+
 _FIELDS = (
     "ecrRepositoryPrefix",
     "upstreamRegistryUrl",

@@ -14,6 +14,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ecs"
+
 # Parameter of CreateService -> attribute of moto's service, and AWS's default.
 _FIELDS: dict[str, tuple[str, Any]] = {
     "deploymentConfiguration": ("deployment_configuration", {}),

@@ -21,6 +21,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ecs"
+
 PLATFORM_VERSION = "1.4.0"  # what LATEST stands for on Fargate
 
 _lock = threading.RLock()

@@ -23,6 +23,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 # Subresource of a bucket -> the part of the action's name after Get, Put or Delete, where moto's differs.
 _BUCKET_PARTS = {
     "encryption": "EncryptionConfiguration",

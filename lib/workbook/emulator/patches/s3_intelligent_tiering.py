@@ -13,6 +13,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 
 def apply() -> None:
     from moto.s3.models import FakeBucket

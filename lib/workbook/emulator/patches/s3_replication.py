@@ -12,6 +12,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 
 def apply() -> None:
     from moto.core.responses import ActionResult

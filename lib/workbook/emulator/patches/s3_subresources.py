@@ -12,6 +12,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 UNKNOWN = frozenset({"analytics", "metrics", "requestPayment", "metadataConfiguration", "metadataTable", "abac"})
 
 

@@ -20,6 +20,8 @@ from xml.sax.saxutils import escape
 
 from workbook.emulator.patches import override
 
+SERVICE = "core"
+
 log = logging.getLogger("embedded")
 
 
