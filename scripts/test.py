@@ -43,6 +43,8 @@ NBVAL = (
     "--nbval-cell-timeout=600",
     "--nbval-kernel-startup-timeout=300",
     "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
+    "-p",
+    "tests.notebooks.conftest",
     # Cells after a failed one fail because of it and hide the cause.
     "--exitfirst",
 )
