@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 from workbook.workbook import Workbook
 
 pytestmark = pytest.mark.stack
@@ -34,8 +34,8 @@ def baseline(stack: Any) -> Iterator[Beside]:
             workbook.destroy()
 
 
-def only(inventory: Inventory, table: str) -> dict[str, Any]:
-    (row,) = inventory.records(table)
+def only(inventory: Inventory, table: str) -> Row:
+    (row,) = inventory.rows(table)
     return row
 
 
@@ -59,19 +59,19 @@ def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
 
 def test_dev_is_unchanged(stack: Any, baseline: Beside) -> None:
     now = stack.inventory()
-    assert {name: now.records(name) for name in now} == {name: baseline.dev_before.records(name) for name in now}
-    assert only(now, "vpcs")["cidr"] != only(baseline.inventory, "vpcs")["cidr"]
+    assert {name: now.rows(name) for name in now} == {name: baseline.dev_before.rows(name) for name in now}
+    assert only(now, "vpcs").cidr != only(baseline.inventory, "vpcs").cidr
 
 
 def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
     prefix = baseline.workbook.settings.prefix
     named = {
-        table: [row["name"] for row in baseline.inventory.records(table)]
+        table: [row.name for row in baseline.inventory.rows(table)]
         for table in ("vpcs", "subnets", "internet_gateways", "repositories", "roles", "instance_profiles")
     }
     assert all(len(names) == 1 and names[0].startswith(f"{prefix}-") for names in named.values()), named
     for table in ("vpcs", "roles"):
-        tags = only(baseline.inventory, table)["tags"]
+        tags = only(baseline.inventory, table).tags
         assert (tags["Environment"], tags["ManagedBy"]) == ("baseline", "terraform")
 
 
@@ -81,16 +81,16 @@ def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
 def test_the_network_is_one_open_subnet_in_one_zone(baseline: Beside) -> None:
     inventory = baseline.inventory
     subnet = only(inventory, "subnets")
-    assert (subnet["az"], subnet["tier"], subnet["public_ip_on_launch"]) == ("us-east-1a", "public", True)
-    assert all(route["main"] for route in inventory.records("routes"))
+    assert (subnet.az, subnet.tier, subnet.public_ip_on_launch) == ("us-east-1a", "public", True)
+    assert all(route.main for route in inventory.rows("routes"))
     for absent in ("nat_gateways", "endpoints", "flow_logs"):
-        assert inventory.records(absent) == []
-    entries = [entry for entry in inventory.records("nacl_entries") if entry["rule_number"] < 32767]
-    assert {(e["is_default"], e["direction"], e["action"], e["ports"], e["cidr"]) for e in entries} == {
+        assert inventory.rows(absent) == ()
+    entries = [entry for entry in inventory.rows("nacl_entries") if entry.rule_number < 32767]
+    assert {(e.is_default, e.direction, e.action, e.ports, e.cidr) for e in entries} == {
         (True, direction, "allow", "all", "0.0.0.0/0") for direction in ("ingress", "egress")
     }
-    rules = [rule for rule in inventory.records("security_group_rules") if rule["security_group"] != "default"]
-    assert {(rule["direction"], rule["ports"], rule["peer"]) for rule in rules} == {
+    rules = [rule for rule in inventory.rows("security_group_rules") if rule.security_group != "default"]
+    assert {(rule.direction, rule.ports, rule.peer) for rule in rules} == {
         ("ingress", "8080", "0.0.0.0/0"),
         ("egress", "all", "0.0.0.0/0"),
     }
@@ -98,17 +98,17 @@ def test_the_network_is_one_open_subnet_in_one_zone(baseline: Beside) -> None:
 
 def test_the_repository_has_only_defaults(baseline: Beside) -> None:
     repository = only(baseline.inventory, "repositories")
-    assert repository["tag_mutability"] == "MUTABLE" and repository["scan_on_push"] is False
-    assert (repository["lifecycle_rules"], repository["policy_statements"]) == (0, 0)
+    assert repository.tag_mutability == "MUTABLE" and repository.scan_on_push is False
+    assert (repository.lifecycle_rules, repository.policy_statements) == (0, 0)
 
 
 def test_the_role_is_broad_shared_and_unbounded(baseline: Beside) -> None:
     role = only(baseline.inventory, "roles")
-    assert role["boundary"] == "" and role["trust_conditions"] == []
-    assert role["trusted"] == ["Service: ec2.amazonaws.com", "Service: ecs-tasks.amazonaws.com"]
-    assert role["instance_profiles"] == [only(baseline.inventory, "instance_profiles")["name"]]
-    (own,) = [s for s in baseline.inventory.records("iam_statements") if s["kind"] == "inline"]
-    assert (own["effect"], own["actions"], own["resources"]) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
+    assert role.boundary == "" and role.trust_conditions == []
+    assert role.trusted == ["Service: ec2.amazonaws.com", "Service: ecs-tasks.amazonaws.com"]
+    assert role.instance_profiles == [only(baseline.inventory, "instance_profiles").name]
+    (own,) = [s for s in baseline.inventory.rows("iam_statements") if s.kind == "inline"]
+    assert (own.effect, own.actions, own.resources) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
 
 
 # ── what the workbook says about it ──
@@ -148,6 +148,6 @@ def test_destroy_removes_all_of_it_and_nothing_of_dev(stack: Any, baseline: Besi
     baseline.workbook.destroy()
     assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
     left = baseline.workbook.inventory(fresh=True)
-    assert {name: left.records(name) for name in left if left.records(name)} == {}
+    assert {name: left.rows(name) for name in left if left.rows(name)} == {}
     assert "not deployed" in seen_live(baseline, "vpc") and "none" not in seen_live(baseline, "ecr")
-    assert [row["name"] for row in stack.inventory().records("vpcs")] == [f"{stack.scope.prefix}-vpc"]
+    assert [row.name for row in stack.inventory().rows("vpcs")] == [f"{stack.scope.prefix}-vpc"]

@@ -50,13 +50,13 @@ def test_the_command_is_made_of_the_files_of_this_project(definition: Definition
 
 
 def test_one_port_from_the_script_to_the_load_balancer(stack: Any, definition: Definition) -> None:
-    (group,) = stack.inventory().records("target_groups")
-    (service,) = stack.inventory().records("services")
-    ports = {int(definition.environment["PORT"]), definition.port, group["port"], service["container_port"]}
+    (group,) = stack.inventory().rows("target_groups")
+    (service,) = stack.inventory().rows("services")
+    ports = {int(definition.environment["PORT"]), definition.port, group.port, service.container_port}
     assert len(ports) == 1
     kind, command = definition.health_check["command"]
     assert kind == "CMD-SHELL"
-    assert f"http://127.0.0.1:{definition.port}{group['health_path']}" in command
+    assert f"http://127.0.0.1:{definition.port}{group.health_path}" in command
     assert definition.health_check["interval"] == 30
 
 

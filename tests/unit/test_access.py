@@ -43,24 +43,23 @@ def simulator() -> Path:
 
 def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:
     """The inventory without the rows of a table that have these cells; at least one row must match."""
-    rows = inventory.records(table)
-    left = [row for row in rows if any(row[column] != value for column, value in cells.items())]
+    rows = inventory.rows(table)
+    left = [row for row in rows if any(getattr(row, column) != value for column, value in cells.items())]
     assert len(left) < len(rows)
     if table == "bucket_policy_statements":
         inventory = inventory.replace(
             buckets=[
-                {**b, "policy_statements": sum(r["bucket"] == b["name"] for r in left)}
-                for b in inventory.records("buckets")
+                b.replaced(policy_statements=sum(r.bucket == b.name for r in left)) for b in inventory.rows("buckets")
             ]
         )
     return inventory.replace(**{table: left})
 
 
 def change(inventory: Inventory, table: str, where: dict[str, Any], **cells: Any) -> Inventory:
-    rows = inventory.records(table)
-    assert any(all(row[c] == v for c, v in where.items()) for row in rows)
+    found = inventory.rows(table, **where)
+    assert found
     return inventory.replace(
-        **{table: [{**row, **cells} if all(row[c] == v for c, v in where.items()) else row for row in rows]}
+        **{table: [row.replaced(**cells) if row in found else row for row in inventory.rows(table)]}
     )
 
 
@@ -69,14 +68,13 @@ def add(inventory: Inventory, table: str, owner: str, name: str, statement: dict
     row = {owner: name, "sid": statement["Sid"], "effect": statement["Effect"], "statement": statement}
     counted = {"bucket": "buckets", "repository": "repositories"}[owner]
     more = [
-        {**r, "policy_statements": r["policy_statements"] + 1} if r["name"] == name else r
-        for r in inventory.records(counted)
+        r.replaced(policy_statements=r.policy_statements + 1) if r.name == name else r for r in inventory.rows(counted)
     ]
-    return inventory.replace(**{table: [*inventory.records(table), row], counted: more})
+    return inventory.replace(**{table: [*inventory.rows(table), row], counted: more})
 
 
 def bucket(inventory: Inventory, short: str) -> str:
-    return next(str(row["name"]) for row in inventory.records("buckets") if row["name"].startswith(f"{P}-{short}"))
+    return next(str(row.name) for row in inventory.rows("buckets") if row.name.startswith(f"{P}-{short}"))
 
 
 # ── the matrix ──
@@ -103,7 +101,7 @@ def test_there_are_enough_questions_of_both_kinds(dev: Inventory) -> None:
 
 def test_every_role_is_asked_about(dev: Inventory) -> None:
     asked = {q.request.principal for q in questions(dev)}
-    assert {str(row["name"]).removeprefix(f"{P}-") for row in dev.records("roles")} <= asked
+    assert {str(row.name).removeprefix(f"{P}-") for row in dev.rows("roles")} <= asked
 
 
 def test_the_matrix_is_shown_without_ids(dev: Inventory, decided: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ import pytest
 from workbook.claims import CLAIMS, Verdict
 from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
+from workbook.inventory import Inventory
 
 sys.path.insert(0, str(ROOT))
 
@@ -179,29 +180,25 @@ def test_check_that_did_not_run_is_refused():
 # ── policy documents ──
 
 
-class Tables(dict):
-    def records(self, name):
-        return self.get(name, [])
-
-
 def test_every_kind_of_policy_is_collected():
     allow = {"Effect": "Allow", "Action": "s3:GetObject"}
     document = {"Version": "2012-10-17", "Statement": [allow]}
-    inventory = Tables(
-        policies=[
+    tables = {
+        "policies": [
             {"name": "app", "boundary_of": [], "document": document},
             {"name": "edge", "boundary_of": ["role"], "document": document},
         ],
-        endpoints=[{"name": "s3", "policy": document}, {"name": "bare", "policy": {}}],
-        role_trust_statements=[{"role": "r", "statement": {"n": 1}}, {"role": "r", "statement": {"n": 2}}],
-        bucket_policy_statements=[{"bucket": "b", "statement": allow}],
-        repository_policy_statements=[{"repository": "e", "statement": allow}],
-        iam_statements=[
+        "endpoints": [{"name": "s3", "policy": document}, {"name": "bare", "policy": {}}],
+        "role_trust_statements": [{"role": "r", "statement": {"n": 1}}, {"role": "r", "statement": {"n": 2}}],
+        "bucket_policy_statements": [{"bucket": "b", "statement": allow}],
+        "repository_policy_statements": [{"repository": "e", "statement": allow}],
+        "iam_statements": [
             {"policy": "app", "kind": "attached", "statement": allow},
-            {"policy": "own", "kind": "inline", "statement": allow},
+            {"policy": "own", "kind": "inline", "roles": ["r"], "statement": allow},
+            {"policy": "own", "kind": "inline", "roles": ["other"], "statement": {"n": 3}},
         ],
-    )
-    found = dict(documents(inventory))
+    }
+    found = dict(documents(Inventory.from_tables(tables)))
     assert list(found) == [
         "identity/app",
         "boundary/edge",
@@ -209,7 +206,9 @@ def test_every_kind_of_policy_is_collected():
         "trust/r",
         "bucket/b",
         "repository/e",
-        "inline/own",
+        "inline/other/own",
+        "inline/r/own",
     ]
-    assert found["identity/app"] is document
+    assert found["identity/app"] == document
+    assert found["inline/other/own"]["Statement"] == [{"n": 3}]
     assert found["trust/r"]["Statement"] == [{"n": 1}, {"n": 2}]

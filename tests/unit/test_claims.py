@@ -17,7 +17,7 @@ import pytest
 from workbook.claims import BULLETS, CLAIMS, GROUPS, Results, Verdict, judge
 from workbook.claims.engine import LIMITS_BY_ID, Claim, Evidence, View, accepted, evidence, judge_one, not_applicable
 from workbook.errors import WorkbookError
-from workbook.inventory import TABLES, Inventory, Scope
+from workbook.inventory import TABLES, Inventory, Row, Scope
 from workbook.layers import BY_KEY
 
 HERE = Path(__file__).parent
@@ -48,7 +48,8 @@ def results() -> Results:
 
 @cache
 def rows() -> dict[str, list[dict[str, Any]]]:
-    return {name: dev().records(name) for name in TABLES}
+    tables: dict[str, list[dict[str, Any]]] = json.loads(dev().to_json())["tables"]
+    return tables
 
 
 class Changed:
@@ -58,8 +59,12 @@ class Changed:
         self.scope = dev().scope
         self._tables = tables
 
-    def records(self, table: str) -> list[dict[str, Any]]:
-        return self._tables[table]
+    def rows(self, table: str, **where: Any) -> tuple[Row, ...]:
+        found = [cells for cells in self._tables[table] if MUTATIONS.matches(cells, where)]
+        return tuple(Row(table, cells) for cells in found)
+
+    def by_key(self, table: str) -> dict[str, Row]:
+        return {getattr(row, TABLES[table].key): row for row in self.rows(table)}
 
 
 def changed(claim: str) -> dict[str, list[dict[str, Any]]]:

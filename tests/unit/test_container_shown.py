@@ -10,7 +10,7 @@ import pytest
 from workbook.container import Container, Definition, Health, views
 from workbook.drills.outages import delete_bucket, deny_list
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 
 Start = Callable[..., Container]
 SERVICE = {"name": "app", "desired": 2}
@@ -21,7 +21,11 @@ DENIED = "An error occurred (AccessDenied) when calling the ListObjectsV2 operat
 def rows(
     define: Callable[..., Definition], health: Health, code: int | None, status: Any, **group: Any
 ) -> dict[str, str]:
-    return dict(views.consequences(define(), SERVICE, {**GROUP, **group}, health, code, status))
+    return dict(
+        views.consequences(
+            define(), Row("services", SERVICE), Row("target_groups", {**GROUP, **group}), health, code, status
+        )
+    )
 
 
 def test_a_degraded_task_is_kept(define: Callable[..., Definition]) -> None:

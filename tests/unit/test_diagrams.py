@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import DIAGRAMS, ROOT
 from workbook.inventory import TABLES, Inventory
 from workbook.layers import BY_KEY
-from workbook.network.flows import INTERNET, Flow, Key, rows
+from workbook.network.flows import INTERNET, Flow, Key
 
 FIXTURE = Path(__file__).parent / "fixtures" / "inventory_dev.json"
 PICTURES = sorted(path.stem for path in DIAGRAMS.glob("*.py"))
@@ -43,7 +44,7 @@ def drawn(inventory):
 
 def changed(inventory, **tables):
     """The inventory with other rows: `table=function of its rows`."""
-    found = {name: rows(inventory, name) for name in TABLES}
+    found = json.loads(inventory.to_json())["tables"]
     for name, change in tables.items():
         found[name] = change(found[name])
     return Inventory.from_tables(found, inventory.scope)
@@ -77,20 +78,17 @@ def per_zone(inventory):
     zones = sorted(set(inventory["subnets"]["az"]))
 
     def gateways(rows):
+        public = {row.az: row.subnet_id for row in inventory.rows("subnets", tier="public")}
         return [
-            {
-                **rows[0],
-                "name": f"{PREFIX}-vpc-{z}",
-                "az": z,
-                "subnet": f"{PREFIX}-vpc-public-{z}",
-                "nat_gateway_id": f"nat-{z}",
-            }
+            {**rows[0], "name": f"{PREFIX}-vpc-{z}", "az": z, "subnet_id": public[z], "nat_gateway_id": f"nat-{z}"}
             for z in zones
         ]
 
     def routes(rows):
         return [
-            {**r, "target": f"{PREFIX}-vpc-{r['route_table'][-10:]}"} if r["target_type"] == "nat_gateway" else r
+            {**r, "target": f"{PREFIX}-vpc-{r['route_table'][-10:]}", "target_id": f"nat-{r['route_table'][-10:]}"}
+            if r["target_type"] == "nat_gateway"
+            else r
             for r in rows
         ]
 
@@ -127,8 +125,17 @@ def test_an_arrow_runs_between_things_that_are_drawn(name, inventory):
     assert {end for flow in picture.flows for end in flow[:2]} <= set(picture.nodes)
 
 
-ALB, TASKS = Key("load_balancers", f"{PREFIX}-alb"), Key("services", f"{PREFIX}-service")
-NAT, S3 = Key("nat_gateways", f"{PREFIX}-vpc-us-east-1a"), Key("endpoints", f"{PREFIX}-s3-endpoint")
+DEV = Inventory.from_json(FIXTURE.read_text(encoding="utf-8"))
+
+
+def called(table, name):
+    """The key of what dev calls so."""
+    (row,) = DEV.rows(table, name=f"{PREFIX}-{name}")
+    return Key.of(table, row)
+
+
+ALB, TASKS = called("load_balancers", "alb"), called("services", "service")
+NAT, S3 = called("nat_gateways", "vpc-us-east-1a"), called("endpoints", "s3-endpoint")
 
 
 def data_bucket(inventory):
@@ -144,8 +151,9 @@ def test_allowed_ports_are_arrows(name, inventory):
         Flow(TASKS, NAT, ":443"),
         Flow(TASKS, S3, ":443"),
     } <= flows
-    interfaces = inventory["endpoints"].query("type == 'Interface'")["name"]
-    assert {Flow(TASKS, Key("endpoints", endpoint), ":443") for endpoint in interfaces} <= flows
+    interfaces = inventory.rows("endpoints", type="Interface")
+    assert interfaces
+    assert {Flow(TASKS, Key.of("endpoints", endpoint), ":443") for endpoint in interfaces} <= flows
 
 
 @pytest.mark.parametrize(
@@ -157,7 +165,7 @@ def test_allowed_ports_are_arrows(name, inventory):
         ({"security_group": f"{PREFIX}-task-sg", "peer": "0.0.0.0/0"}, (TASKS, NAT)),
         (
             {"security_group": f"{PREFIX}-endpoint-sg", "direction": "ingress"},
-            (TASKS, Key("endpoints", f"{PREFIX}-sts-endpoint")),
+            (TASKS, called("endpoints", "sts-endpoint")),
         ),
     ],
 )
@@ -194,7 +202,8 @@ def test_a_restricted_source_is_on_the_arrow(inventory):
 
 
 def test_routes_are_arrows_and_a_blackhole_is_none(inventory):
-    table = Key("routes", f"{PREFIX}-vpc-private-us-east-1c")
+    (subnet,) = inventory.rows("subnets", name=f"{PREFIX}-vpc-private-us-east-1c")
+    table = Key("routes", subnet.route_table_id)
     assert Flow(table, NAT, "0.0.0.0/0") in sketch("vpc", inventory).flows
     dead = changed(inventory, routes=lambda rows: [{**row, "state": "blackhole"} for row in rows])
     assert not any(flow.source.table == "routes" for flow in sketch("vpc", dead).flows)
@@ -210,8 +219,9 @@ def test_tasks_leave_by_the_nat_gateway_of_their_own_zone(inventory):
     found = [
         arrow for arrow in sketch("architecture", per_zone(inventory)).arrows if arrow.head.startswith("nat_gateways/")
     ]
+    zone = {row.subnet_id: row.az for row in inventory.rows("subnets")}
     assert len(found) == 3
-    assert all(arrow.tail[-10:] == arrow.head[-10:] for arrow in found)
+    assert all(zone[arrow.tail.split("@")[1]] == arrow.head[-10:] for arrow in found)
 
 
 def test_policies_are_arrows_with_what_they_allow(inventory):
@@ -242,7 +252,9 @@ def test_logs_and_copies_are_arrows(inventory):
 
 def test_a_role_without_a_boundary_stands_outside_it(inventory):
     def freed(rows):
-        return [{**row, "boundary": ""} if row["name"].endswith("lambda-role") else row for row in rows]
+        return [
+            {**row, "boundary": "", "boundary_arn": ""} if row["name"].endswith("lambda-role") else row for row in rows
+        ]
 
     def boxed(picture):
         """Names of the roles in each box of the picture, by box title."""
@@ -362,7 +374,7 @@ def test_zones_stand_in_order_with_their_subnets_inside(name, variant, inventory
     for row in inventory["subnets"].itertuples():
         assert within(subnet[row.cidr], zone[row.az])
     for row in inventory["nat_gateways"].itertuples():
-        assert within(cards[f"nat_gateways/{row.name}"], zone[row.az])
+        assert within(cards[f"nat_gateways/{row.nat_gateway_id}"], zone[row.az])
 
 
 def test_boxes_share_a_row_and_grow_to_one_height():

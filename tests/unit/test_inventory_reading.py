@@ -178,29 +178,29 @@ def test_reads_what_is_there() -> None:
     deploy(2)
     inventory = read_inventory(Factory().client, SCOPE)
     assert inventory.problems.empty
-    subnets = {row["name"]: row for row in inventory.records("subnets")}
-    assert {name: row["tier"] for name, row in subnets.items()} == {
+    subnets = {row.name: row for row in inventory.rows("subnets")}
+    assert {name: row.tier for name, row in subnets.items()} == {
         "alloy-test-shop-subnet-0": "public",
         "alloy-test-shop-subnet-1": "private",
     }
-    assert subnets["alloy-test-shop-subnet-0"]["route_table"] == "alloy-test-shop-public"
-    assert subnets["alloy-test-shop-subnet-1"]["route_table"] == "main"
+    assert subnets["alloy-test-shop-subnet-0"].route_table == "alloy-test-shop-public"
+    assert subnets["alloy-test-shop-subnet-1"].route_table == "main"
     rule = next(
         r
-        for r in inventory.records("security_group_rules")
-        if r["security_group"] == "alloy-test-shop-task-1" and r["direction"] == "ingress"
+        for r in inventory.rows("security_group_rules")
+        if r.security_group == "alloy-test-shop-task-1" and r.direction == "ingress"
     )
-    assert (rule["peer"], rule["peer_type"], rule["ports"]) == ("alloy-test-shop-alb", "security_group", "8080")
-    role = inventory.records("roles")[1]
-    assert role["name"] == "alloy-test-shop-role-1"
-    assert role["trusted"] == ["Service: ecs-tasks.amazonaws.com"]
-    assert role["trust_conditions"] == ["aws:SourceAccount StringEquals 123456789012"]
-    assert role["boundary"] == "alloy-test-shop-boundary"
-    assert role["attached_policies"] == ["alloy-test-shop-policy-1"]
-    assert role["inline_policies"] == ["list"]
-    buckets = {row["name"]: row for row in inventory.records("buckets")}
-    assert [(b["region"], b["versioning"]) for b in buckets.values()] == [("us-east-1", "Enabled"), ("us-west-2", "")]
-    assert [row["name"] for row in inventory.records("log_groups")] == [
+    assert (rule.peer, rule.peer_type, rule.ports) == ("alloy-test-shop-alb", "security_group", "8080")
+    role = inventory.rows("roles")[1]
+    assert role.name == "alloy-test-shop-role-1"
+    assert role.trusted == ["Service: ecs-tasks.amazonaws.com"]
+    assert role.trust_conditions == ["aws:SourceAccount StringEquals 123456789012"]
+    assert role.boundary == "alloy-test-shop-boundary"
+    assert role.attached_policies == ["alloy-test-shop-policy-1"]
+    assert role.inline_policies == ["list"]
+    buckets = {row.name: row for row in inventory.rows("buckets")}
+    assert [(b.region, b.versioning) for b in buckets.values()] == [("us-east-1", "Enabled"), ("us-west-2", "")]
+    assert [row.name for row in inventory.rows("log_groups")] == [
         "/ecs/alloy-test-shop-0",
         "/ecs/alloy-test-shop-1",
     ]
@@ -274,7 +274,7 @@ def test_more_rows_do_not_make_more_calls() -> None:
     read_inventory(few.client, SCOPE)
     deploy_more = 8
     ec2 = moto("ec2")
-    vpc = read_inventory(Factory().client, SCOPE, ["vpc"]).records("vpcs")[0]["vpc_id"]
+    vpc = read_inventory(Factory().client, SCOPE, ["vpc"]).rows("vpcs")[0].vpc_id
     for n in range(100, 100 + deploy_more):
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24")
         ec2.create_security_group(GroupName=f"more-{n}", Description="more", VpcId=vpc)
@@ -351,7 +351,7 @@ def test_every_page_is_read() -> None:
         return {}
 
     inventory = read_inventory(Factory(pages).client, SCOPE, ["ecr"])
-    assert [(r["name"], r["images"]) for r in inventory.records("repositories")] == [
+    assert [(r.name, r.images) for r in inventory.rows("repositories")] == [
         (f"{SCOPE.prefix}-{n}", 2) for n in range(3)
     ]
 
@@ -381,17 +381,17 @@ def test_a_refused_call_is_a_problem_and_leaves_the_rest() -> None:
     assert set(inventory.problems["call"]) == {"ec2 describe_network_acls"}
     assert set(inventory.problems["error"]) == {"AccessDenied: not allowed to DescribeNetworkAcls"}
     assert inventory["nacl_entries"].empty
-    assert [row["network_acl"] for row in inventory.records("subnets")] == [None, None]
+    assert [row.network_acl for row in inventory.rows("subnets")] == [None, None]
     untouched = [name for name in TABLES if name not in ("nacl_entries", "subnets")]
-    assert [inventory.records(name) for name in untouched] == [whole.records(name) for name in untouched]
+    assert [inventory.rows(name) for name in untouched] == [whole.rows(name) for name in untouched]
 
 
 def test_an_unread_setting_is_none_and_an_unset_one_is_empty() -> None:
     deploy(1)
     inventory = read_inventory(Factory(refuse("s3:GetBucketEncryption", "s3:GetBucketPolicy")).client, SCOPE, ["s3"])
-    row = inventory.records("buckets")[0]
-    assert (row["encryption"], row["kms_key"], row["policy_statements"]) == (None, None, None)
-    assert (row["logging_bucket"], row["lifecycle_rules"], row["block_public_acls"]) == ("", 0, False)
+    row = inventory.rows("buckets")[0]
+    assert (row.encryption, row.kms_key, row.policy_statements) == (None, None, None)
+    assert (row.logging_bucket, row.lifecycle_rules, row.block_public_acls) == ("", 0, False)
     assert set(inventory.problems["table"]) == {"buckets", "bucket_policy_statements"}
     assert "s3 get_bucket_policy alloy-test-shop-data" in set(inventory.problems["call"])
 

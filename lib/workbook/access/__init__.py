@@ -92,6 +92,8 @@ def _cases(inventory: Inventory, request: Request, keep_going: bool) -> list[Cas
 
 def attach(inventory: Inventory, role: str, policy: str, document: Mapping[str, Any]) -> Inventory:
     """A what-if: the inventory with one more policy attached to a role (name as in the inventory)."""
+    attached = inventory.by_key("roles").get(role)
+    arn = f"arn:aws:iam::{attached.role_arn.split(':')[4]}:policy/{policy}" if attached else ""
     rows = [
         {
             "policy": policy,
@@ -100,11 +102,16 @@ def attach(inventory: Inventory, role: str, policy: str, document: Mapping[str, 
             "sid": s.get("Sid", str(n)),
             "effect": s["Effect"],
             "statement": dict(s),
+            "policy_arn": arn,
         }
         for n, s in enumerate(document["Statement"], start=1)
     ]
     roles = [
-        {**row, "attached_policies": [*row["attached_policies"], policy]} if row["name"] == role else row
-        for row in inventory.records("roles")
+        row.replaced(
+            attached_policies=[*row.attached_policies, policy], attached_policy_arns=[*row.attached_policy_arns, arn]
+        )
+        if row.name == role
+        else row
+        for row in inventory.rows("roles")
     ]
-    return inventory.replace(roles=roles, iam_statements=[*inventory.records("iam_statements"), *rows])
+    return inventory.replace(roles=roles, iam_statements=[*inventory.rows("iam_statements"), *rows])

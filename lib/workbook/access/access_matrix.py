@@ -70,7 +70,7 @@ def _question(raw: dict[str, Any]) -> Question:
 
 
 def _bucket(inventory: Inventory, short: str) -> str:
-    names = [str(row["name"]) for row in inventory.records("buckets")]
+    names = [str(row.name) for row in inventory.rows("buckets")]
     return next(
         (name for name in names if name.startswith(f"{inventory.scope.prefix}-{short}")),
         f"{inventory.scope.prefix}-{short}",

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from workbook.access.lookup import NO_RESOURCE_POLICIES, account_of, document, endpoint_for, principal, resource
+from workbook.access.lookup import NO_RESOURCE_POLICIES, Facts, account_of, document, endpoint_for, principal, resource
 from workbook.access.request import Request, Undecidable
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
-
-Row = dict[str, Any]
 
 # Not in the request unless we put them there, so they are absent rather than unknown.
 ABSENT = frozenset(
@@ -42,7 +39,7 @@ UNDECIDABLE = {"logs:describeloggroups": "AWS checks it against log-group:*, the
 class Case:
     """What the simulator is asked, what was assumed, the names of its layers, and those only assumed to allow it."""
 
-    simulation: Row
+    simulation: Facts
     assumed: tuple[str, ...]
     known_keys: frozenset[str]
     names: Mapping[str, str]
@@ -70,7 +67,7 @@ def cases(inventory: Inventory, request: Request) -> list[Case]:
     return [_case(inventory, request, account, who, arn, {**what, "account": owner}) for owner in owners]
 
 
-def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: str, what: Row) -> Case:
+def _case(inventory: Inventory, request: Request, account: str, who: Facts, arn: str, what: Facts) -> Case:
     service = request.action.split(":")[0].lower()
     foreign = what["account"] != account
     assumed = list(who["assumed"])
@@ -93,12 +90,12 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
         "aws:ResourceAccount": what["account"],
         "aws:ViaAWSService": "false",
         **who["context"],
-        **({"aws:SourceVpce": endpoint["endpoint_id"], "aws:SourceVpc": endpoint["vpc_id"]} if endpoint else {}),
+        **({"aws:SourceVpce": endpoint.endpoint_id, "aws:SourceVpc": endpoint.vpc_id} if endpoint else {}),
         **({"aws:SourceAccount": request.source_account} if request.source_account else {}),
         **({"aws:SourceArn": request.source_arn} if request.source_arn else {}),
         **request.context,
     }
-    simulation: Row = {
+    simulation: Facts = {
         "request": {
             "principal": who["principal"],
             "action": request.action,
@@ -121,10 +118,10 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
         "endpoint": "",
     }
     if endpoint:
-        rows = [r for r in inventory.records("endpoint_policy_statements") if r["endpoint"] == endpoint["name"]]
-        if any(r["principals"] != ["*"] for r in rows):
+        rows = inventory.rows("endpoint_policy_statements", endpoint_id=endpoint.endpoint_id)
+        if any(r.principals != ["*"] for r in rows):
             raise Undecidable(
-                f"the policy of {endpoint['name']} names principals, which the simulator ignores in endpoint policies"
+                f"the policy of {endpoint.name} names principals, which the simulator ignores in endpoint policies"
             )
         if request.action.lower() == "sts:getcalleridentity":
             raise Undecidable(
@@ -132,12 +129,12 @@ def _case(inventory: Inventory, request: Request, account: str, who: Row, arn: s
                 "not check it against an endpoint policy"
             )
         if not rows:
-            assumed.append(f"the policy of {endpoint['name']} is not in the inventory")
+            assumed.append(f"the policy of {endpoint.name} is not in the inventory")
         else:
             # The simulator accepts only "*"; {"AWS": "*"} means the same.
-            plain = [{"statement": {**r["statement"], "Principal": "*"}} for r in rows]
-            simulation["vpcEndpointPolicies"] = [{"name": endpoint["name"], "policy": document(plain)}]
-        names["endpoint"] = endpoint["name"]
+            plain = [{**r.statement, "Principal": "*"} for r in rows]
+            simulation["vpcEndpointPolicies"] = [{"name": endpoint.name, "policy": document(plain)}]
+        names["endpoint"] = endpoint.name
     used = {
         "iam_statements",
         "roles",

@@ -42,10 +42,11 @@ def fargate(view: View) -> Iterator[Evidence]:
 
 @claim("ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets, which have no route to the internet gateway.")
 def private_subnets(view: View) -> Iterator[Evidence]:
-    tiers = {subnet.name: subnet.tier for subnet in view["subnets"]}
+    known = view.by_key("subnets")
     for service in view["services"]:
-        for subnet in service.subnets:
-            yield evidence(service.name, f"{subnet}: {tiers.get(subnet, 'unknown')}", tiers.get(subnet) == "private")
+        found = [(known[id].name, known[id].tier) if id in known else (id, None) for id in service.subnet_ids]
+        for name, tier in sorted(found, key=lambda subnet: str(subnet[0])):
+            yield evidence(service.name, f"{name}: {tier or 'unknown'}", tier == "private")
 
 
 @claim("ECS-NO-PUBLIC-IP", "critical", "Tasks have no public address.")
@@ -62,9 +63,9 @@ def no_public_ip(view: View) -> Iterator[Evidence]:
     "At least two tasks run, in subnets across at least three zones, so the service survives the loss of one.",
 )
 def multi_az(view: View) -> Iterator[Evidence]:
-    zones = {subnet.name: subnet.az for subnet in view["subnets"]}
+    zones = {subnet.subnet_id: subnet.az for subnet in view["subnets"]}
     for service in view["services"]:
-        spread = {zones[name] for name in service.subnets if name in zones}
+        spread = {zones[id] for id in service.subnet_ids if id in zones}
         yield evidence(
             service.name,
             f"{service.desired} tasks across {len(spread)} zones",
@@ -85,7 +86,7 @@ def running(view: View) -> Iterator[Evidence]:
 @claim("ECS-AUTOSCALING", "medium", "The number of tasks follows the load, within limits.")
 def autoscaling(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
-        rules = [rule for rule in view["autoscaling"] if rule.service == service.name]
+        rules = view.rows("autoscaling", resource_id=service.resource_id)
         what = ", ".join(f"{rule.minimum} to {rule.maximum} by {rule.metric}" for rule in rules)
         yield evidence(
             service.name,
@@ -206,12 +207,12 @@ def features(view: View) -> Iterator[Evidence]:
 
 @claim("ECS-PORT", "medium", "Container, service and target group use the same port.")
 def port(view: View) -> Iterator[Evidence]:
-    groups = {group.name: group.port for group in view["target_groups"]}
+    groups = {arn: group.port for arn, group in view.by_key("target_groups").items()}
     for service in view["services"]:
         own = [
             container.port for container in application(view) if container.task_definition == service.task_definition
         ]
-        ports = {*own, service.container_port, *(groups.get(name) for name in service.target_groups)}
+        ports = {*own, service.container_port, *(groups.get(arn) for arn in service.target_group_arns)}
         yield evidence(
             service.name, ", ".join(sorted(map(str, ports))), own and service.target_groups and len(ports) == 1
         )
@@ -316,6 +317,6 @@ def no_secrets(view: View) -> Iterator[Evidence]:
 
 @claim("ECS-LOGS", "high", "Every container logs to an existing CloudWatch log group.")
 def logs(view: View) -> Iterator[Evidence]:
-    groups = view.named("log_groups")
+    groups = view.by_key("log_groups")
     for container in view["containers"]:
         yield evidence(container.name, container.log_group or "no log", container.log_group in groups)

@@ -19,22 +19,25 @@ MODERN_TLS = (
 
 @claim("ALB-SUBNETS", "high", "The load balancer runs in public subnets of at least two zones.")
 def subnets(view: View) -> Iterator[Evidence]:
-    known = view.named("subnets")
+    known = view.by_key("subnets")
     for balancer in view["load_balancers"]:
-        found = [known[name] for name in balancer.subnets if name in known]
+        found = [known[id] for id in balancer.subnet_ids if id in known]
         zones = {subnet.az for subnet in found}
         fine = (
-            found and len(found) == len(balancer.subnets) and all(s.tier == "public" for s in found) and len(zones) >= 2
+            found
+            and len(found) == len(balancer.subnet_ids)
+            and all(s.tier == "public" for s in found)
+            and len(zones) >= 2
         )
         yield evidence(balancer.name, ", ".join(sorted(f"{s.tier} {s.az}" for s in found)) or "no known subnet", fine)
 
 
 @claim("ALB-HTTPS", "high", "Clients reach the application only over HTTPS.")
 def https(view: View) -> Iterator[Evidence]:
-    encrypted = {listener.load_balancer for listener in view["listeners"] if listener.protocol == "HTTPS"}
+    encrypted = {listener.load_balancer_arn for listener in view["listeners"] if listener.protocol == "HTTPS"}
     for listener in view["listeners"]:
         what = f"{listener.protocol} {listener.port}: {listener.action}"
-        if listener.protocol == "HTTP" and listener.port == 80 and listener.load_balancer not in encrypted:
+        if listener.protocol == "HTTP" and listener.port == 80 and listener.load_balancer_arn not in encrypted:
             reason = (
                 "A certificate needs a domain, and the take-home has none; setting certificate_arn in locals.tf adds "
                 "HTTPS and redirects HTTP to it."
@@ -98,7 +101,7 @@ def access_logs(view: View) -> Iterator[Evidence]:
 
 @claim("ALB-LOGS-ARRIVE", "medium", "The load balancer's access logs arrive in the bucket.", limit="elb-simulated")
 def logs_arrive(view: View) -> Iterator[Evidence]:
-    buckets = view.named("buckets")
+    buckets = view.by_key("buckets")
     for balancer in view["load_balancers"]:
         bucket = buckets.get(balancer.access_logs.partition("/")[0])
         yield evidence(

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from types import SimpleNamespace
 from typing import Any
 
-from workbook.errors import WorkbookError
-from workbook.inventory import Inventory, Scope
+from workbook.inventory import Inventory, NotReadError, Row, Scope
 from workbook.layers import BY_KEY
 from workbook.target import LIMITS_BY_ID
 
@@ -74,18 +72,21 @@ class View:
         self.scope: Scope = inventory.scope
         self.looked_at: set[str] = set()
         self._inventory = inventory
-        self._rows: dict[str, list[Any]] = {}
 
-    def __getitem__(self, table: str) -> list[Any]:
-        """The rows of a table. Raises WorkbookError if its layer was not read."""
+    def __getitem__(self, table: str) -> tuple[Row, ...]:
+        """The rows of a table. Raises NotReadError if its layer was not read."""
         self.looked_at.add(table)
-        if table not in self._rows:
-            self._rows[table] = [SimpleNamespace(**row) for row in self._inventory.records(table)]
-        return self._rows[table]
+        return self._inventory.rows(table)
 
-    def named(self, table: str, key: str = "name") -> dict[str, Any]:
-        """The rows of a table by name."""
-        return {getattr(row, key): row for row in self[table]}
+    def rows(self, table: str, **where: Any) -> tuple[Row, ...]:
+        """Those whose columns equal `where`; as `Inventory.rows`."""
+        self.looked_at.add(table)
+        return self._inventory.rows(table, **where)
+
+    def by_key(self, table: str) -> dict[str, Row]:
+        """The rows of a table by what AWS tells them apart by; as `Inventory.by_key`."""
+        self.looked_at.add(table)
+        return self._inventory.by_key(table)
 
 
 Judge = Callable[[View], Iterator[Evidence]]
@@ -163,7 +164,7 @@ def judge_one(claim: Claim, view: View, problems: Iterable[dict[str, Any]], targ
     evidence: tuple[Evidence, ...] = ()
     try:
         evidence = tuple(claim.judge(view))
-    except WorkbookError as error:  # The claim uses a table whose layer was not read.
+    except NotReadError as error:  # The claim uses a table whose layer was not read.
         evidence = (Evidence("inventory", str(error), False),)
     except (AttributeError, TypeError, ValueError) as error:  # A value that AWS did not return is None.
         failed = error

@@ -36,7 +36,7 @@ DATA = (
 )
 
 # The one AWS managed policy in use: AWS decides what its agent writes, and the boundary narrows it.
-RDS_MONITORING_POLICY = "AmazonRDSEnhancedMonitoringRole"
+RDS_MONITORING = ":iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
 PULL_AND_LOG = frozenset({
     "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
@@ -177,7 +177,7 @@ def narrow_arns(view: View) -> Iterator[Evidence]:
                     f"{s.sid}: {resource}",
                     "An instance registers under an id that does not exist until it is launched.",
                 )
-            elif ":log-group:RDS" in resource and (s.policy == RDS_MONITORING_POLICY or s.kind == "boundary"):
+            elif ":log-group:RDS" in resource and (s.policy_arn.endswith(RDS_MONITORING) or s.kind == "boundary"):
                 yield accepted(
                     s.policy,
                     f"{s.sid}: {resource}",
@@ -264,7 +264,7 @@ def attachments(view: View) -> Iterator[Evidence]:
 @claim("IAM-AWS-MANAGED", "medium", "Policies are written for this system; AWS's broad managed policies are not used.")
 def aws_managed(view: View) -> Iterator[Evidence]:
     for policy in view["policies"]:
-        if policy.name == RDS_MONITORING_POLICY and policy.managed_by == "aws":
+        if policy.policy_arn.endswith(RDS_MONITORING):
             yield accepted(
                 policy.name,
                 "managed by AWS",
@@ -294,7 +294,7 @@ def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
             denials = [
                 s
                 for s in denied(view["iam_statements"])
-                if s.policy == policy.name and s.resources == ["*"] and not s.conditions
+                if s.policy_arn == policy.policy_arn and s.resources == ["*"] and not s.conditions
             ]
             for action in actions:
                 by = [s.sid for s in denials if any(covers_action(pattern, action) for pattern in s.actions)]
@@ -333,7 +333,7 @@ def boundary_regions(view: View) -> Iterator[Evidence]:
             by = [
                 s
                 for s in denied(view["iam_statements"])
-                if s.policy == policy.name and s.actions == ["*"] and s.conditions == [wanted]
+                if s.policy_arn == policy.policy_arn and s.actions == ["*"] and s.conditions == [wanted]
             ]
             yield evidence(policy.name, f"{by[0].sid}: {wanted}" if by else "any region", by)
 

@@ -169,7 +169,7 @@ def policy_enforced(view: View) -> Iterator[Evidence]:
     "Access to the data is logged to a separate bucket; S3 delivers access logs on a best-effort basis.",
 )
 def access_logs(view: View) -> Iterator[Evidence]:
-    ours = view.named("buckets")
+    ours = view.by_key("buckets")
     for bucket in view["buckets"]:
         if bucket.name in log_buckets(view):
             if bucket.logging_bucket:
@@ -270,7 +270,7 @@ def lifecycle_runs(view: View) -> Iterator[Evidence]:
 
 @claim("S3-REPLICATION", "high", "The data is replicated to a second region.")
 def replication(view: View) -> Iterator[Evidence]:
-    buckets = view.named("buckets")
+    buckets = view.by_key("buckets")
     for bucket in data_buckets(view):
         rules = [r for r in view["bucket_replication_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
         away = [r for r in rules if r.destination in buckets and buckets[r.destination].region != bucket.region]
@@ -295,7 +295,7 @@ def replica_outlives(view: View) -> Iterator[Evidence]:
 
 @claim("S3-REPLICATED", "high", "Objects arrive in the replica bucket.", limit="s3-replication")
 def replicated(view: View) -> Iterator[Evidence]:
-    buckets = view.named("buckets")
+    buckets = view.by_key("buckets")
     for rule in view["bucket_replication_rules"]:
         ends = [buckets.get(name) for name in (rule.bucket, rule.destination)]
         yield evidence(

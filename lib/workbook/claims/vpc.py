@@ -58,7 +58,7 @@ def tiers(view: View) -> Iterator[Evidence]:
 @claim("VPC-PRIVATE-NO-IGW", "critical", "No private subnet has a route to the internet gateway.")
 def private_no_igw(view: View) -> Iterator[Evidence]:
     for subnet in meant_private(view):
-        routes = [route for route in view["routes"] if route.route_table == subnet.route_table]
+        routes = [route for route in view["routes"] if route.route_table_id == subnet.route_table_id]
         ways = [f"{route.destination} to {route.target_type}" for route in routes]
         yield evidence(
             subnet.name,
@@ -80,14 +80,14 @@ def no_auto_public_ip(view: View) -> Iterator[Evidence]:
     "Private subnets reach the internet only through a NAT gateway in a public subnet.",
 )
 def nat(view: View) -> Iterator[Evidence]:
-    gateways, subnets = view.named("nat_gateways"), view.named("subnets")
+    gateways, subnets = view.by_key("nat_gateways"), view.by_key("subnets")
     for subnet in meant_private(view):
-        out = [r for r in view["routes"] if r.route_table == subnet.route_table and r.destination in ANYWHERE]
-        through = [gateways.get(route.target) for route in out]
+        out = [r for r in view["routes"] if r.route_table_id == subnet.route_table_id and r.destination in ANYWHERE]
+        through = [gateways.get(route.target_id) for route in out]
         good = [
             n
             for n in through
-            if n and n.state == "available" and n.subnet in subnets and subnets[n.subnet].tier == "public"
+            if n and n.state == "available" and n.subnet_id in subnets and subnets[n.subnet_id].tier == "public"
         ]
         yield evidence(subnet.name, ", ".join(r.target for r in out) or "no way out", out and len(good) == len(out))
 
@@ -112,13 +112,13 @@ def nat_per_az(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-ROUTE-TABLES", "low", "Each subnet uses a route table for its tier, never the VPC's main one.")
 def route_tables(view: View) -> Iterator[Evidence]:
-    main = {route.route_table for route in view["routes"] if route.main}
+    main = {route.route_table_id for route in view["routes"] if route.main}
     for subnet in view["subnets"]:
-        shared = {other.tier for other in view["subnets"] if other.route_table == subnet.route_table}
+        shared = {other.tier for other in view["subnets"] if other.route_table_id == subnet.route_table_id}
         yield evidence(
             subnet.name,
             f"{subnet.route_table}, used by {' and '.join(sorted(shared))} subnets",
-            subnet.route_table not in main and len(shared) == 1,
+            subnet.route_table_id not in main and len(shared) == 1,
         )
 
 
@@ -151,12 +151,12 @@ def endpoints(view: View) -> Iterator[Evidence]:
     "VPC-S3-ROUTE", "high", "Traffic from private subnets to S3 goes through the gateway endpoint, not the internet."
 )
 def s3_route(view: View) -> Iterator[Evidence]:
-    gateways = {e.name for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
+    gateways = {e.endpoint_id for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
     for subnet in meant_private(view):
         ways = [
             r
             for r in view["routes"]
-            if r.route_table == subnet.route_table and r.target in gateways and r.state == "active"
+            if r.route_table_id == subnet.route_table_id and r.target_id in gateways and r.state == "active"
         ]
         yield evidence(
             subnet.name, ", ".join(f"{r.destination} to {r.target}" for r in ways) or "no route to an S3 endpoint", ways
@@ -165,13 +165,13 @@ def s3_route(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-ENDPOINT-SUBNETS", "medium", "Each interface endpoint has an address in every private subnet.")
 def endpoint_subnets(view: View) -> Iterator[Evidence]:
-    private = {subnet.name for subnet in meant_private(view)}
+    private = {subnet.subnet_id for subnet in meant_private(view)}
     for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
             yield evidence(
                 endpoint.name,
-                f"in {len(endpoint.subnets)} of {len(private)} private subnets",
-                private and set(endpoint.subnets) == private,
+                f"in {len(endpoint.subnet_ids)} of {len(private)} private subnets",
+                private and set(endpoint.subnet_ids) == private,
             )
 
 
@@ -201,7 +201,7 @@ def endpoint_dns(view: View) -> Iterator[Evidence]:
 )
 def endpoint_policy(view: View) -> Iterator[Evidence]:
     for endpoint in view["endpoints"]:
-        statements = allowed(s for s in view["endpoint_policy_statements"] if s.endpoint == endpoint.name)
+        statements = allowed(view.rows("endpoint_policy_statements", endpoint_id=endpoint.endpoint_id))
         if not statements:
             yield evidence(endpoint.name, "no Allow statement", False)
         for s in statements:
@@ -248,7 +248,7 @@ def endpoint_account(view: View) -> Iterator[Evidence]:
 )
 def flow_logs(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
-        logs = [log for log in view["flow_logs"] if log.resource == vpc.name and log.status == "ACTIVE"]
+        logs = [log for log in view["flow_logs"] if log.resource_id == vpc.vpc_id and log.status == "ACTIVE"]
         yield evidence(
             vpc.name,
             ", ".join(f"{log.traffic_type} to {log.destination}" for log in logs) or "no active flow log",
@@ -262,7 +262,7 @@ def flow_logs(view: View) -> Iterator[Evidence]:
     "Flow logs go to an existing log group, through a role that can write only to that group.",
 )
 def flow_log_group(view: View) -> Iterator[Evidence]:
-    groups = view.named("log_groups")
+    groups = view.by_key("log_groups")
     for log in view["flow_logs"]:
         writes = [
             s

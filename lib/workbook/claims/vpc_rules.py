@@ -23,27 +23,31 @@ def covers(rule: Any, port: int) -> bool:
 def entries(view: View, acl: str, direction: str) -> list[Any]:
     """The entries of a network ACL in one direction, without the final deny that every ACL has."""
     return [
-        e for e in view["nacl_entries"] if e.network_acl == acl and e.direction == direction and e.rule_number < 32767
+        e
+        for e in view["nacl_entries"]
+        if e.network_acl_id == acl and e.direction == direction and e.rule_number < 32767
     ]
 
 
-def acls_of(subnets: Iterable[Any]) -> list[str]:
-    """Names of the network ACLs of some subnets."""
-    return sorted({subnet.network_acl for subnet in subnets})
+def acls_of(subnets: Iterable[Any]) -> list[tuple[str, str]]:
+    """Ids and names of the network ACLs of some subnets, by name."""
+    found = {(subnet.network_acl_id, subnet.network_acl) for subnet in subnets}
+    return sorted(found, key=lambda acl: (str(acl[1]), str(acl[0])))
 
 
 def rules_of(view: View, groups: Iterable[str], direction: str) -> list[Any]:
-    """The rules of some security groups in one direction."""
-    return [
-        rule
-        for rule in view["security_group_rules"]
-        if rule.security_group in set(groups) and rule.direction == direction
-    ]
+    """The rules of some security groups (ids) in one direction."""
+    return [rule for rule in view.rows("security_group_rules", direction=direction) if rule.group_id in set(groups)]
+
+
+def from_internet(rule: Any) -> bool:
+    """Whether the peer of a security group's rule holds addresses of the internet."""
+    return rule.peer_type == "cidr" and internet(rule.peer)
 
 
 def groups_of(rows: Iterable[Any]) -> list[str]:
-    """Names of the security groups of services, load balancers or endpoints."""
-    return sorted({group for row in rows for group in row.security_groups})
+    """Ids of the security groups of services, load balancers or endpoints."""
+    return sorted({group for row in rows for group in row.group_ids})
 
 
 def ports_of(rule: Any) -> str:
@@ -56,13 +60,13 @@ def ports_of(rule: Any) -> str:
 
 @claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have their own network ACL.")
 def nacl_dedicated(view: View) -> Iterator[Evidence]:
-    default = {entry.network_acl for entry in view["nacl_entries"] if entry.is_default}
+    default = {entry.network_acl_id for entry in view["nacl_entries"] if entry.is_default}
     for subnet in view["subnets"]:
-        tiers = {other.tier for other in view["subnets"] if other.network_acl == subnet.network_acl}
+        tiers = {other.tier for other in view["subnets"] if other.network_acl_id == subnet.network_acl_id}
         yield evidence(
             subnet.name,
             subnet.network_acl or "none",
-            subnet.network_acl and subnet.network_acl not in default and len(tiers) == 1,
+            subnet.network_acl_id and subnet.network_acl_id not in default and len(tiers) == 1,
         )
 
 
@@ -84,7 +88,7 @@ def nacl_default(view: View) -> Iterator[Evidence]:
 )
 def nacl_private_in(view: View) -> Iterator[Evidence]:
     ports = [service.container_port for service in view["services"] if service.container_port]
-    for acl in acls_of(meant_private(view)):
+    for acl, name in acls_of(meant_private(view)):
         tried = entries(view, acl, "ingress")
         for entry in tried:
             if entry.action == "allow" and internet(entry.cidr):
@@ -100,15 +104,15 @@ def nacl_private_in(view: View) -> Iterator[Evidence]:
                 what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}" + (
                     f", port {reached[0]} open" if reached else ""
                 )
-                yield evidence(acl, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
+                yield evidence(name, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
 
 
 @claim("VPC-NACL-PRIVATE-OUT", "medium", "Private subnets can reach the internet only over HTTPS.")
 def nacl_private_out(view: View) -> Iterator[Evidence]:
-    for acl in acls_of(meant_private(view)):
+    for acl, name in acls_of(meant_private(view)):
         for entry in entries(view, acl, "egress"):
             if entry.action == "allow" and internet(entry.cidr):
-                yield evidence(acl, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
+                yield evidence(name, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
 
 
 @claim(
@@ -118,12 +122,12 @@ def nacl_private_out(view: View) -> Iterator[Evidence]:
 )
 def nacl_public_in(view: View) -> Iterator[Evidence]:
     listening = {listener.port for listener in view["listeners"]}
-    for acl in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
+    for acl, name in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
         for entry in entries(view, acl, "ingress"):
             if entry.action == "allow" and internet(entry.cidr):
                 one_port = entry.from_port == entry.to_port and entry.from_port in listening
                 yield evidence(
-                    acl,
+                    name,
                     f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}",
                     one_port or (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT,
                 )
@@ -132,7 +136,7 @@ def nacl_public_in(view: View) -> Iterator[Evidence]:
 @claim("VPC-NACL-ADMIN-PORTS", "high", "No network ACL lets the internet reach SSH or RDP.")
 def nacl_admin_ports(view: View) -> Iterator[Evidence]:
     opened = any(
-        rule.direction == "ingress" and internet(rule.peer) and covers(rule, 3389)
+        rule.direction == "ingress" and from_internet(rule) and covers(rule, 3389)
         for rule in view["security_group_rules"]
     )
     for entry in view["nacl_entries"]:
@@ -160,7 +164,7 @@ def nacl_admin_ports(view: View) -> Iterator[Evidence]:
 def sg_default(view: View) -> Iterator[Evidence]:
     for group in view["security_groups"]:
         if group.is_default:
-            rules = [rule for rule in view["security_group_rules"] if rule.security_group == group.name]
+            rules = view.rows("security_group_rules", group_id=group.group_id)
             yield evidence(
                 group.name, "; ".join(f"{r.direction} {ports_of(r)} {r.peer}" for r in rules) or "no rules", not rules
             )
@@ -175,9 +179,10 @@ def sg_world(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
     listening = {listener.port for listener in view["listeners"]}
     for group in view["security_groups"]:
-        world = [rule for rule in rules_of(view, [group.name], "ingress") if internet(rule.peer)]
+        world = [rule for rule in rules_of(view, [group.group_id], "ingress") if from_internet(rule)]
         fine = all(
-            group.name in balancers and rule.from_port == rule.to_port and rule.from_port in listening for rule in world
+            group.group_id in balancers and rule.from_port == rule.to_port and rule.from_port in listening
+            for rule in world
         )
         yield evidence(
             group.name,
@@ -191,8 +196,8 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
     for group in view["security_groups"]:
         reached = {
             port
-            for rule in rules_of(view, [group.name], "ingress")
-            if internet(rule.peer)
+            for rule in rules_of(view, [group.group_id], "ingress")
+            if from_internet(rule)
             for port in ADMIN_PORTS
             if covers(rule, port)
         }
@@ -211,10 +216,10 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
 def sg_task_in(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
     for service in view["services"]:
-        for rule in rules_of(view, service.security_groups, "ingress"):
+        for rule in rules_of(view, service.group_ids, "ingress"):
             one_port = rule.from_port == rule.to_port == service.container_port
             yield evidence(
-                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer in balancers and one_port
+                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer_id in balancers and one_port
             )
 
 
@@ -233,7 +238,7 @@ def sg_task_out(view: View) -> Iterator[Evidence]:
             yield accepted(rule.security_group, what, reason)
         else:
             yield evidence(
-                rule.security_group, what, https and (rule.peer in endpoints or rule.peer_type == "prefix_list")
+                rule.security_group, what, https and (rule.peer_id in endpoints or rule.peer_type == "prefix_list")
             )
 
 
@@ -245,7 +250,7 @@ def sg_alb_out(view: View) -> Iterator[Evidence]:
         yield evidence(
             rule.security_group,
             f"{ports_of(rule)} to {rule.peer}",
-            rule.peer in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
+            rule.peer_id in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
         )
 
 
@@ -254,9 +259,9 @@ def sg_endpoint_in(view: View) -> Iterator[Evidence]:
     tasks = groups_of(view["services"])
     for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
-            rules = rules_of(view, endpoint.security_groups, "ingress")
+            rules = rules_of(view, endpoint.group_ids, "ingress")
             fine = rules and all(
-                rule.peer in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
+                rule.peer_id in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
             )
             yield evidence(
                 endpoint.name,
@@ -267,9 +272,10 @@ def sg_endpoint_in(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-RULES-ENFORCED", "high", "Traffic that the rules do not allow is blocked.", limit="endpoint-policies")
 def rules_enforced(view: View) -> Iterator[Evidence]:
-    default = {group.name for group in view["security_groups"] if group.is_default}
+    default = {group.group_id for group in view["security_groups"] if group.is_default}
     for row in (*view["services"], *view["load_balancers"]):
-        groups = row.security_groups
         yield evidence(
-            row.name, f"behind {', '.join(groups) or 'no security group'}", groups and not default & set(groups)
+            row.name,
+            f"behind {', '.join(row.security_groups) or 'no security group'}",
+            row.group_ids and not default & set(row.group_ids),
         )

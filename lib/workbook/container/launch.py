@@ -115,7 +115,7 @@ def _assume(target: Target, role_arn: str) -> Callable[[], Mapping[str, Any]]:
 def _task_document(definition: Definition, inventory: Inventory) -> dict[str, Any]:
     """What the metadata endpoint returns for a task that runs here: its definition as deployed, and that it is not on AWS."""
     account = definition.role_arn.split(":")[4]
-    cluster = inventory.records("services")[0]["cluster"]
+    cluster = inventory.rows("services")[0].cluster
     family, _, revision = definition.task.rpartition(":")
     return {
         "Cluster": cluster,

@@ -13,7 +13,7 @@ from workbook.container.definition import Definition
 from workbook.container.runner import Container, Health
 from workbook.display import Rendered, pairs, table
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 
 
 def page(container: Container, height: int = 620) -> Rendered:
@@ -67,7 +67,7 @@ def differences(container: Container) -> Rendered:
 
 def verdict(container: Container, inventory: Inventory) -> Rendered:
     """What ECS and the load balancer would do now: both checks really run, with the deployed thresholds."""
-    groups, services = inventory.records("target_groups"), inventory.records("services")
+    groups, services = inventory.rows("target_groups"), inventory.rows("services")
     if not groups or not services:
         raise WorkbookError(
             "There is no service behind a load balancer.", "Deploy the layer first: workbook apply ecs."
@@ -75,7 +75,7 @@ def verdict(container: Container, inventory: Inventory) -> Rendered:
     group, service = groups[0], services[0]
     health = container.health()
     try:
-        code: int | None = container.get(group["health_path"], timeout=5)[0]
+        code: int | None = container.get(group.health_path, timeout=5)[0]
         status: Mapping[str, Any] | None = container.status()
     except WorkbookError:
         code, status = None, None
@@ -84,8 +84,8 @@ def verdict(container: Container, inventory: Inventory) -> Rendered:
 
 def consequences(
     definition: Definition,
-    service: Mapping[str, Any],
-    group: Mapping[str, Any],
+    service: Row,
+    group: Row,
     health: Health,
     code: int | None,
     status: Mapping[str, Any] | None,
@@ -99,26 +99,26 @@ def consequences(
     status : document of /status.json, None if there was no answer.
     """
     check = definition.health_check
-    matches = code is not None and _matches(str(group["matcher"]), code)
+    matches = code is not None and _matches(str(group.matcher), code)
     if not health.passed:
         patience = check["retries"] * check["interval"]
-        ecs = f"after {check['retries']} failures in a row, {patience} s, replaces the task (desired count: {service['desired']})"
+        ecs = f"after {check['retries']} failures in a row, {patience} s, replaces the task (desired count: {service.desired})"
     elif not matches:
         ecs = "keeps the task until the load balancer reports it unhealthy, then replaces it"
     else:
         ecs = "keeps the task"
-    out_after = group["unhealthy_threshold"] * group["health_interval"]
+    out_after = group.unhealthy_threshold * group.health_interval
     balancer = (
         "sends requests to it"
         if matches
-        else f"after {group['unhealthy_threshold']} failures in a row, {out_after} s, stops sending requests to it"
+        else f"after {group.unhealthy_threshold} failures in a row, {out_after} s, stops sending requests to it"
     )
     return [
         ("container health check", "passes" if health.passed else f"fails: {health.output}"),
         ("ECS", ecs),
         (
             "target group check",
-            f"GET {group['health_path']}: {'no answer' if code is None else code}, expected {group['matcher']}",
+            f"GET {group.health_path}: {'no answer' if code is None else code}, expected {group.matcher}",
         ),
         ("load balancer", balancer),
         ("a visitor sees", "no page" if status is None else f"the dashboard: {status['title']}"),

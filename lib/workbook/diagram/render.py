@@ -131,7 +131,9 @@ def _spoken(picture: Picture, key: Key) -> str:
         return key.name
     one = {"routes": "route table", "nat_gateways": "NAT gateway", "vpcs": "VPC"}.get(key.table)
     plural = key.table.replace("_", " ")
-    return f"{one or (plural[:-3] + 'y' if plural.endswith('ies') else plural.removesuffix('s'))} {picture.short(key.name)}"
+    kind = one or (plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s"))
+    twins = [node for node in picture.nodes if (node.table, node.name) == (key.table, key.name)]
+    return f"{kind} {picture.short(key.name)}{f' ({key.id})' if len(twins) > 1 else ''}"
 
 
 # Runs where there is no `dot`: the wheel's Graphviz, in a process of its own so that it can be ended.

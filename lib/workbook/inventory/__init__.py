@@ -2,8 +2,9 @@
 
 from workbook.inventory.reader import read_inventory
 from workbook.inventory.registry import TABLES
+from workbook.inventory.row import Row
 from workbook.inventory.schema import STATEMENT, Table
 from workbook.inventory.scope import Scope
-from workbook.inventory.snapshot import Inventory
+from workbook.inventory.snapshot import Inventory, NotReadError
 
-__all__ = ["STATEMENT", "TABLES", "Inventory", "Scope", "Table", "read_inventory"]
+__all__ = ["STATEMENT", "TABLES", "Inventory", "NotReadError", "Row", "Scope", "Table", "read_inventory"]

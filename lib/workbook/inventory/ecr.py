@@ -15,7 +15,7 @@ TABLES = (
     Table("repositories", "ecr", "Repositories", {
         "name": TEXT, "tag_mutability": TEXT, "scan_on_push": BOOL, "encryption": Column(TEXT, "AES256 or KMS"), "kms_key": Column(TEXT, "alias or ARN, or empty"),
         "lifecycle_rules": INT, "policy_statements": INT, "images": INT, "uri": TEXT, "repository_arn": ID,
-    }),
+    }, key="name"),
     Table("repository_lifecycle_rules", "ecr", "Repository lifecycle rules", {
         "repository": TEXT, "priority": INT, "description": TEXT, "tag_status": TEXT, "tag_patterns": LIST,
         "count_type": TEXT, "count_number": Column(INT, "images or days"), "action": TEXT,

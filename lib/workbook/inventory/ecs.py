@@ -19,17 +19,18 @@ from workbook.inventory.vpc import Network, group_names, subnet_names
 TABLES = (
     Table("clusters", "ecs", "ECS clusters", {
         "name": TEXT, "status": TEXT, "container_insights": TEXT, "capacity_providers": LIST, "running_tasks": INT, "cluster_arn": ID,
-    }),
+    }, key="cluster_arn"),
     Table("services", "ecs", "ECS services", {
         "name": TEXT, "cluster": TEXT, "launch_type": TEXT, "desired": INT, "running": INT, "task_definition": Column(TEXT, "family:revision"),
         "subnets": LIST, "security_groups": LIST, "public_ip": BOOL, "circuit_breaker": BOOL, "rollback": BOOL,
         "execute_command": BOOL, "target_groups": LIST, "container_port": OPTIONAL_INT,
-        "service_arn": ID, "subnet_ids": IDS, "group_ids": IDS,
-    }),
+        "service_arn": ID, "subnet_ids": IDS, "group_ids": IDS, "cluster_arn": ID, "target_group_arns": IDS,
+        "resource_id": Column(ID, "for Application Auto Scaling: service/cluster/service"),
+    }, key="service_arn"),
     Table("task_definitions", "ecs", "Task definitions", {
         "name": Column(TEXT, "family:revision"), "cpu": Column(INT, "CPU units"), "memory": Column(INT, "MiB"), "network_mode": TEXT, "task_role": Column(TEXT, "name"),
         "execution_role": Column(TEXT, "name"), "volumes": LIST, "task_definition_arn": ID,
-    }),
+    }, key="name"),
     Table("containers", "ecs", "Containers", {
         "name": TEXT, "task_definition": TEXT, "image": TEXT, "port": OPTIONAL_INT, "user": TEXT, "read_only_root": BOOL, "privileged": BOOL,
         "health_check": Column(TEXT, "command"), "health_interval": Column(OPTIONAL_INT, "seconds"), "log_group": TEXT, "entry_point": LIST,
@@ -39,23 +40,24 @@ TABLES = (
         "name": TEXT, "scheme": TEXT, "subnets": LIST, "security_groups": LIST, "drop_invalid_headers": BOOL,
         "access_logs": Column(TEXT, "bucket/prefix, or empty"), "deletion_protection": BOOL, "dns_name": TEXT,
         "load_balancer_arn": ID, "vpc_id": ID, "subnet_ids": IDS, "group_ids": IDS,
-    }),
+    }, key="load_balancer_arn"),
     Table("listeners", "ecs", "Listeners", {
         "load_balancer": TEXT, "port": INT, "protocol": TEXT, "ssl_policy": TEXT, "action": Column(TEXT, "forward, redirect, fixed-response"),
         "target": Column(TEXT, "target group name, or where it redirects to"), "listener_arn": ID,
-    }),
+        "load_balancer_arn": ID, "target_group_arns": IDS,
+    }, key="listener_arn"),
     Table("target_groups", "ecs", "Target groups", {
         "name": TEXT, "protocol": TEXT, "port": INT, "target_type": TEXT, "health_path": TEXT, "health_interval": Column(INT, "seconds"),
         "healthy_threshold": INT, "unhealthy_threshold": INT, "matcher": TEXT, "deregistration_delay": Column(INT, "seconds"),
         "healthy": Column(INT, "targets"), "targets": INT, "target_group_arn": ID,
-    }),
+    }, key="target_group_arn"),
     Table("autoscaling", "ecs", "Autoscaling", {
         "service": TEXT, "dimension": TEXT, "minimum": INT, "maximum": INT, "policy": Column(TEXT, "name"), "metric": TEXT,
-        "target_value": Column(FLOAT, "percent"),
+        "target_value": Column(FLOAT, "percent"), "resource_id": Column(ID, "as in services"),
     }),
     Table("log_groups", "ecs", "Log groups", {
         "name": TEXT, "retention_days": Column(OPTIONAL_INT, "None: for ever"), "kms_key": TEXT, "log_group_arn": ID,
-    }),
+    }, key="name"),
 )
 # fmt: on
 
@@ -125,6 +127,7 @@ def _service(service: Record, names: Mapping[str, str]) -> Record:
     breaker = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     balancers = service.get("loadBalancers") or []
     subnet_ids, group_ids = network.get("subnets") or [], network.get("securityGroups") or []
+    target_group_arns = [b["targetGroupArn"] for b in balancers if b.get("targetGroupArn")]
     strategy = [
         f"{s['capacityProvider']} weight {s.get('weight', 0)}" for s in service.get("capacityProviderStrategy") or []
     ]
@@ -141,11 +144,14 @@ def _service(service: Record, names: Mapping[str, str]) -> Record:
         "circuit_breaker": bool(breaker.get("enable")),
         "rollback": bool(breaker.get("rollback")),
         "execute_command": bool(service.get("enableExecuteCommand")),
-        "target_groups": sorted(_target_group_name(b["targetGroupArn"]) for b in balancers if b.get("targetGroupArn")),
+        "target_groups": sorted(map(_target_group_name, target_group_arns)),
         "container_port": next((b["containerPort"] for b in balancers if "containerPort" in b), None),
         "service_arn": service["serviceArn"],
         "subnet_ids": sorted(subnet_ids),
         "group_ids": sorted(group_ids),
+        "cluster_arn": service["clusterArn"],
+        "target_group_arns": sorted(target_group_arns),
+        "resource_id": f"service/{last(service['clusterArn'])}/{service['serviceName']}",
     }
 
 
@@ -226,11 +232,7 @@ async def _load_balancers(aws: Aws) -> dict[str, list[Record]]:
     )
     return {
         "load_balancers": [_load_balancer(b, _attributes(a), names) for b, a in zip(found, attributes, strict=True)],
-        "listeners": [
-            _listener(listener, b["LoadBalancerName"])
-            for b, part in zip(found, listeners, strict=True)
-            for listener in part
-        ],
+        "listeners": [_listener(listener, b) for b, part in zip(found, listeners, strict=True) for listener in part],
     }
 
 
@@ -272,17 +274,19 @@ def _access_logs(attributes: Mapping[str, str] | None) -> str | None:
     )
 
 
-def _listener(listener: Record, balancer: str) -> Record:
+def _listener(listener: Record, balancer: Record) -> Record:
     # The last action decides; those before it authenticate.
     action = max(listener.get("DefaultActions") or [{}], key=lambda a: a.get("Order", 0))
     return {
-        "load_balancer": balancer,
+        "load_balancer": balancer["LoadBalancerName"],
         "port": listener.get("Port"),
         "protocol": listener.get("Protocol", ""),
         "ssl_policy": listener.get("SslPolicy", "") if listener.get("Protocol") in ("HTTPS", "TLS") else "",
         "action": action.get("Type", ""),
         "target": _action_target(action),
         "listener_arn": listener["ListenerArn"],
+        "load_balancer_arn": balancer["LoadBalancerArn"],
+        "target_group_arns": _forwards_to(action),
     }
 
 
@@ -291,10 +295,15 @@ def _action_target(action: Record) -> str:
         return f"{redirect.get('Protocol', '')}:{redirect.get('Port', '')}"
     if response := action.get("FixedResponseConfig"):
         return str(response.get("StatusCode", ""))
+    return ", ".join(sorted(map(_target_group_name, _forwards_to(action))))
+
+
+def _forwards_to(action: Record) -> list[str]:
+    """ARNs of the target groups that an action forwards to."""
     groups = [g["TargetGroupArn"] for g in (action.get("ForwardConfig") or {}).get("TargetGroups", [])] or [
         action.get("TargetGroupArn")
     ]
-    return ", ".join(sorted(_target_group_name(arn) for arn in groups if arn))
+    return sorted(arn for arn in groups if arn)
 
 
 def _target_group_name(arn: str) -> str:
@@ -374,6 +383,7 @@ async def _autoscaling(aws: Aws) -> dict[str, list[Record]]:
                     "policy": policy.get("PolicyName", ""),
                     "metric": metric.get("PredefinedMetricType") or metric.get("MetricName") or "",
                     "target_value": tracking.get("TargetValue"),
+                    "resource_id": target["ResourceId"],
                 }
             )
     return {"autoscaling": rows}

@@ -13,7 +13,7 @@ from typing import Any
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import last, tags
-from workbook.inventory.schema import DICT, FLOAT, ID, INT, LIST, STATEMENT, TEXT, Column, Record, Table
+from workbook.inventory.schema import DICT, FLOAT, ID, IDS, INT, LIST, STATEMENT, TEXT, Column, Record, Table
 from workbook.inventory.statements import document, statements
 
 # fmt: off
@@ -22,16 +22,18 @@ TABLES = (
         "name": TEXT, "trusted": Column(LIST, "principals"), "trust_conditions": LIST, "boundary": Column(TEXT, "policy name, or empty"),
         "attached_policies": Column(LIST, "names"), "inline_policies": Column(LIST, "names"), "instance_profiles": Column(LIST, "names"),
         "max_session_hours": FLOAT, "path": TEXT, "description": TEXT, "tags": DICT, "role_arn": ID, "boundary_arn": ID,
-    }),
+        "attached_policy_arns": Column(IDS, "in the order of attached_policies"),
+    }, key="name"),
     Table("role_trust_statements", "iam", "Trust policies, by statement", {"role": TEXT, **STATEMENT}),
     Table("policies", "iam", "Managed policies", {
         "name": TEXT, "managed_by": Column(TEXT, "customer or aws"), "attached_to": Column(LIST, "names of roles"), "boundary_of": Column(LIST, "names of roles"),
         "statements": INT, "document": DICT, "policy_arn": ID,
-    }),
+    }, key="policy_arn"),
     Table("iam_statements", "iam", "What the policies say, one statement a row", {
         "policy": TEXT, "kind": Column(TEXT, "attached, inline, boundary, or unattached"), "roles": Column(LIST, "names of the roles it applies to"), **STATEMENT,
+        "policy_arn": Column(ID, "empty for an inline policy"),
     }),
-    Table("instance_profiles", "iam", "Instance profiles", {"name": TEXT, "roles": LIST, "instance_profile_arn": ID}),
+    Table("instance_profiles", "iam", "Instance profiles", {"name": TEXT, "roles": LIST, "instance_profile_arn": ID}, key="name"),
 )
 # fmt: on
 
@@ -91,7 +93,9 @@ async def _document(aws: Aws, arn: str) -> Any:
 
 
 def _attached(role: Record) -> list[str]:
-    return [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or []]
+    """ARNs of the managed policies of a role, in the order of their names."""
+    arns = [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or []]
+    return sorted(arns, key=lambda arn: (last(arn), arn))
 
 
 def _boundary(role: Record) -> str:
@@ -106,7 +110,7 @@ def _role(role: Record, listed: Mapping[str, Any] | None) -> Record:
         "trusted": sorted({p for s in trust for p in s["principals"]}),
         "trust_conditions": sorted({c for s in trust for c in s["conditions"]}),
         "boundary": last(boundary),
-        "attached_policies": sorted(last(arn) for arn in _attached(role)),
+        "attached_policies": [last(arn) for arn in _attached(role)],
         "inline_policies": sorted(p["PolicyName"] for p in role.get("RolePolicyList") or []),
         "instance_profiles": sorted(p["InstanceProfileName"] for p in role.get("InstanceProfileList") or []),
         "max_session_hours": listed.get("MaxSessionDuration", 3600) / 3600 if listed else None,
@@ -115,6 +119,7 @@ def _role(role: Record, listed: Mapping[str, Any] | None) -> Record:
         "tags": tags(role),
         "role_arn": role["Arn"],
         "boundary_arn": boundary,
+        "attached_policy_arns": _attached(role),
     }
 
 
@@ -134,7 +139,7 @@ def _managed_statements(policy: Record) -> list[Record]:
     kinds = [("attached", policy["attached_to"]), ("boundary", policy["boundary_of"])]
     used = [(kind, roles) for kind, roles in kinds if roles] or [("unattached", [])]
     return [
-        {"policy": policy["name"], "kind": kind, "roles": roles, **s}
+        {"policy": policy["name"], "kind": kind, "roles": roles, **s, "policy_arn": policy["policy_arn"]}
         for kind, roles in used
         for s in statements(policy["document"])
     ]

@@ -27,6 +27,7 @@ def acl_entry(entry: Record, acl: Record, names: Mapping[str, str], subnet_ids: 
         "cidr": entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or "",
         "network_acl_id": acl["NetworkAclId"],
         "vpc_id": acl["VpcId"],
+        "subnet_ids": sorted(subnet_ids),
     }
 
 

@@ -19,7 +19,7 @@ TABLES = (
         "ownership": TEXT, "block_public_acls": BOOL, "ignore_public_acls": BOOL, "block_public_policy": BOOL,
         "restrict_public_buckets": BOOL, "logging_bucket": TEXT, "logging_prefix": TEXT, "lifecycle_rules": INT,
         "replicates_to": Column(LIST, "names"), "policy_statements": INT, "tags": DICT, "bucket_arn": ID,
-    }),
+    }, key="name"),
     Table("bucket_lifecycle_rules", "s3", "Bucket lifecycle rules", {
         "bucket": TEXT, "rule": TEXT, "status": TEXT, "prefix": TEXT, "transitions": Column(LIST, "such as STANDARD_IA after 30 days"),
         "expiration_days": OPTIONAL_INT, "noncurrent_expiration_days": OPTIONAL_INT, "abort_multipart_days": OPTIONAL_INT,

@@ -71,11 +71,11 @@ class Table:
     name, layer : the table's, and of the layer it belongs to.
     caption : for people.
     columns : each by its name.
-    key : the column by which AWS tells the table's resources apart.
+    key : the column by which AWS tells the rows apart: an id, an ARN, or a name that is unique; empty where there is none.
     """
 
     def __init__(
-        self, name: str, layer: str, caption: str, columns: Mapping[str, Type | Column], key: str = "name"
+        self, name: str, layer: str, caption: str, columns: Mapping[str, Type | Column], key: str = ""
     ) -> None:
         self.name, self.layer, self.caption, self.key = name, layer, caption, key
         self.columns = {column: Column(of) if isinstance(of, Type) else of for column, of in columns.items()}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +14,18 @@ import pandas as pd
 from workbook import layers
 from workbook.errors import WorkbookError
 from workbook.inventory.registry import TABLES
+from workbook.inventory.row import Row, alike, cells_of
 from workbook.inventory.schema import Record, Table
 from workbook.inventory.scope import Scope
 
+Rows = pd.DataFrame | Sequence[Record | Row]
+"""A table for a what-if: as a frame, as dicts, as rows of an inventory, or of both."""
+
 PROBLEM_COLUMNS = ["table", "call", "error"]
+
+
+class NotReadError(WorkbookError):
+    """A table of a layer that was not read."""
 
 
 class Inventory:
@@ -39,11 +46,12 @@ class Inventory:
         self.taken_at = taken_at
         self.problems = pd.DataFrame(list(problems), columns=PROBLEM_COLUMNS, dtype=object)
         self._tables = {name: tables[name] for name in TABLES if name in tables}
+        self._rows: dict[str, tuple[Row, ...]] = {}
 
     @classmethod
     def from_tables(
         cls,
-        tables: Mapping[str, pd.DataFrame | list[Record]],
+        tables: Mapping[str, Rows],
         scope: Scope | None = None,
         taken_at: datetime | None = None,
         problems: Iterable[Record] = (),
@@ -70,12 +78,12 @@ class Inventory:
 
         Raises
         ------
-        WorkbookError : no such table, or its layer was not read.
+        WorkbookError : no such table, or (NotReadError) its layer was not read.
         """
         _known(table, TABLES, "table")
         if table not in self._tables:
             layer = TABLES[table].layer
-            raise WorkbookError(
+            raise NotReadError(
                 f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}."
             )
         return self._tables[table].copy()
@@ -108,11 +116,34 @@ class Inventory:
         """The tables of a layer that have a row."""
         return [name for name, table in self.layer(layer).items() if len(table)]
 
-    def records(self, table: str) -> list[Record]:
-        """The rows of one table as dicts of plain Python values; what is missing is None."""
-        return _records(self[table])
+    def rows(self, table: str, **where: Any) -> tuple[Row, ...]:
+        """The rows of one table whose columns equal `where`, in the order of the table, with plain Python values.
 
-    def replace(self, **tables: pd.DataFrame | list[Record]) -> Inventory:
+        Raises
+        ------
+        WorkbookError : no such table or column, or the table's layer was not read.
+        """
+        if table not in self._rows:
+            self._rows[table] = tuple(Row(table, cells) for cells in _records(self[table]))
+        for column in where:
+            _known(column, TABLES[table].columns, f"column of {table}")
+        return tuple(
+            row for row in self._rows[table] if all(getattr(row, column) == value for column, value in where.items())
+        )
+
+    def by_key(self, table: str) -> dict[str, Row]:
+        """The rows of one table by what AWS tells them apart by: an id, an ARN, or a name that is unique.
+
+        Raises
+        ------
+        WorkbookError : as `rows`; ValueError for a table without a key.
+        """
+        rows, key = self.rows(table), TABLES[table].key
+        if not key:
+            raise ValueError(f"Nothing tells the rows of {table} apart.")
+        return {getattr(row, key): row for row in rows}
+
+    def replace(self, **tables: Rows) -> Inventory:
         """A copy with some tables exchanged, for what-ifs."""
         return Inventory.from_tables(
             {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
@@ -121,7 +152,9 @@ class Inventory:
     def to_json(self) -> str:
         """The whole inventory as JSON text, keys and rows in a fixed order, one row a line."""
         tables = ",\n".join(
-            f"  {json.dumps(name)}: [" + ",".join(f"\n   {json.dumps(row)}" for row in self.records(name)) + "]"
+            f"  {json.dumps(name)}: ["
+            + ",".join(f"\n   {json.dumps(row)}" for row in _records(self._tables[name]))
+            + "]"
             for name in self._tables
         )
         problems = json.dumps(_records(self.problems))
@@ -172,9 +205,9 @@ def natural(value: Any) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (2, 0, part) for part in re.split(r"(\d+)", str(value)) if part]
 
 
-def _records(table: pd.DataFrame | list[Record]) -> list[Record]:
-    if isinstance(table, list):
-        return table
+def _records(table: Rows) -> list[Record]:
+    if not isinstance(table, pd.DataFrame):
+        return [cells_of(row) for row in table]
     return [
         {str(column): None if value is pd.NA else value for column, value in row.items()}
         for row in table.to_dict("records")
@@ -184,6 +217,4 @@ def _records(table: pd.DataFrame | list[Record]) -> list[Record]:
 def _known(name: str, names: Iterable[str], what: str) -> None:
     names = list(names)
     if name not in names:
-        close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
-        raise WorkbookError(f"There is no {what} named {name!r} in the inventory.", hint)
+        raise WorkbookError(f"There is no {what} named {name!r} in the inventory.", alike(name, names))

@@ -29,52 +29,55 @@ TABLES = (
     Table("vpcs", "vpc", "VPCs", {
         "name": TEXT, "cidr": TEXT, "dns_support": BOOL, "dns_hostnames": BOOL, "tags": DICT,
         "vpc_id": ID,
-    }),
+    }, key="vpc_id"),
     Table("subnets", "vpc", "Subnets", {
         "name": TEXT, "vpc": TEXT, "az": TEXT, "tier": Column(TEXT, "public if its route table leads to an internet gateway, else private"),
         "cidr": TEXT, "free_addresses": INT, "public_ip_on_launch": BOOL, "route_table": TEXT, "network_acl": TEXT,
         "subnet_id": ID, "vpc_id": ID, "route_table_id": ID, "network_acl_id": ID,
-    }),
+    }, key="subnet_id"),
     Table("internet_gateways", "vpc", "Internet gateways", {
         "name": TEXT, "vpc": TEXT, "internet_gateway_id": ID, "vpc_id": ID,
-    }),
+    }, key="internet_gateway_id"),
     Table("routes", "vpc", "Routes, by route table", {
         "route_table": TEXT, "subnets": Column(LIST, "names of the subnets that use the table"), "main": BOOL,
         "destination": Column(TEXT, "CIDR or prefix list name"), "target": Column(TEXT, "name of the target, or local"),
         "target_type": Column(TEXT, "local, internet_gateway, nat_gateway, vpc_endpoint, other"), "state": TEXT,
         "route_table_id": ID, "vpc_id": ID, "destination_id": Column(ID, "CIDR or prefix list id"), "target_id": ID,
+        "subnet_ids": IDS,
     }),
     Table("nat_gateways", "vpc", "NAT gateways", {
         "name": TEXT, "az": TEXT, "subnet": TEXT, "public_ip": TEXT, "state": TEXT,
         "nat_gateway_id": ID, "subnet_id": ID, "vpc_id": ID,
-    }),
+    }, key="nat_gateway_id"),
     Table("endpoints", "vpc", "VPC endpoints", {
         "name": TEXT, "service": Column(TEXT, "short name, such as ecr.api"), "type": Column(TEXT, "Gateway or Interface"), "state": TEXT,
         "private_dns": BOOL, "subnets": LIST, "route_tables": LIST, "security_groups": LIST,
         "policy_summary": Column(TEXT, "one line: who may do what on what"), "policy": DICT,
         "endpoint_id": ID, "vpc_id": ID, "service_name": TEXT, "subnet_ids": IDS, "route_table_ids": IDS, "group_ids": IDS,
+    }, key="endpoint_id"),
+    Table("endpoint_policy_statements", "vpc", "VPC endpoint policies, by statement", {
+        "endpoint": TEXT, **STATEMENT, "endpoint_id": ID,
     }),
-    Table("endpoint_policy_statements", "vpc", "VPC endpoint policies, by statement", {"endpoint": TEXT, **STATEMENT}),
     Table("nacl_entries", "vpc", "Network ACL entries, in the order they are tried", {
         "network_acl": TEXT, "subnets": LIST, "is_default": BOOL, "direction": Column(TEXT, "ingress or egress"),
         "rule_number": Column(INT, "32767 is the closing deny"), "action": Column(TEXT, "allow or deny"), "protocol": Column(TEXT, "tcp, udp, icmp, all or a number"),
         "ports": Column(TEXT, "such as 443, 1024-65535 or all"), "cidr": Column(TEXT, "IPv4 or IPv6"), "from_port": OPTIONAL_INT, "to_port": OPTIONAL_INT,
-        "network_acl_id": ID, "vpc_id": ID,
+        "network_acl_id": ID, "vpc_id": ID, "subnet_ids": IDS,
     }),
     Table("security_groups", "vpc", "Security groups", {
         "name": TEXT, "description": TEXT, "is_default": BOOL, "ingress_rules": INT, "egress_rules": INT,
         "group_id": ID, "vpc_id": ID,
-    }),
+    }, key="group_id"),
     Table("security_group_rules", "vpc", "Security group rules", {
         "security_group": TEXT, "direction": Column(TEXT, "ingress or egress"), "protocol": TEXT, "ports": TEXT,
         "peer": Column(TEXT, "CIDR, or name of the security group or prefix list"), "peer_type": Column(TEXT, "cidr, security_group or prefix_list"),
         "description": TEXT, "from_port": OPTIONAL_INT, "to_port": OPTIONAL_INT,
         "group_id": ID, "peer_id": Column(ID, "CIDR or id"), "rule_id": ID,
-    }),
+    }, key="rule_id"),
     Table("flow_logs", "vpc", "VPC flow logs", {
         "name": TEXT, "resource": Column(TEXT, "name of the VPC"), "traffic_type": TEXT, "destination_type": TEXT, "destination": Column(TEXT, "log group name"),
         "status": TEXT, "aggregation_seconds": INT, "role": TEXT, "flow_log_id": ID, "resource_id": ID,
-    }),
+    }, key="flow_log_id"),
 )
 # fmt: on
 
@@ -250,7 +253,9 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         "nat_gateways": [_nat(n, names, zone_of) for n in nats],
         "endpoints": [_endpoint(e, names, aws.scope.region) for e in endpoints],
         "endpoint_policy_statements": [
-            {"endpoint": names[e["VpcEndpointId"]], **s} for e in endpoints for s in statements(e.get("PolicyDocument"))
+            {"endpoint": names[e["VpcEndpointId"]], **s, "endpoint_id": e["VpcEndpointId"]}
+            for e in endpoints
+            for s in statements(e.get("PolicyDocument"))
         ],
         "nacl_entries": [
             acl_entry(e, a, names, [s for s, acl in acl_of.items() if acl == a["NetworkAclId"]])
@@ -345,6 +350,7 @@ def _routes(route_tables: Iterable[Record], names: Mapping[str, str], table_of: 
                     "vpc_id": t["VpcId"],
                     "destination_id": destination,
                     "target_id": target,
+                    "subnet_ids": sorted(users),
                 }
             )
     return rows

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from workbook.layers.record import Layer, Step, last, rows
+from workbook.layers.record import Layer, Step, last
 
 if TYPE_CHECKING:
     from workbook.inventory import Inventory
 
 
 def _lifecycle(inventory: Inventory) -> str:
-    return "; ".join(inventory["repository_lifecycle_rules"]["description"])
+    return "; ".join(rule.description for rule in inventory.rows("repository_lifecycle_rules"))
 
 
 def _repository(column: str, words: Callable[[object], str] = str) -> Callable[[Inventory], str]:
-    return lambda inventory: "; ".join(dict.fromkeys(words(value) for value in inventory["repositories"][column]))
+    return lambda inventory: "; ".join(
+        dict.fromkeys(words(getattr(row, column)) for row in inventory.rows("repositories"))
+    )
 
 
 def _repository_policy(inventory: Inventory) -> str:
     return "; ".join(
         f"{s.effect} {len(s.actions)} actions to {', '.join(last(p) for p in s.principals)}"
-        for s in rows(inventory["repository_policy_statements"])
+        for s in inventory.rows("repository_policy_statements")
     )
 
 

@@ -4,56 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbook.layers.record import Layer, Price, Step, rows
+from workbook.layers.record import Layer, Price, Step
 
 if TYPE_CHECKING:
     from workbook.inventory import Inventory
 
 
 def _where_tasks_run(inventory: Inventory) -> str:
-    tiers = dict(zip(inventory["subnets"]["name"], inventory["subnets"]["tier"], strict=True))
+    tiers = {subnet.subnet_id: subnet.tier or "unknown" for subnet in inventory.rows("subnets")}
     return "; ".join(
-        f"{len(s.subnets)} {'/'.join(sorted({tiers.get(n, 'unknown') for n in s.subnets}))} subnets, public address: {'yes' if s.public_ip else 'no'}"
-        for s in rows(inventory["services"])
+        f"{len(s.subnet_ids)} {'/'.join(sorted({tiers.get(id, 'unknown') for id in s.subnet_ids}))} subnets, public address: {'yes' if s.public_ip else 'no'}"
+        for s in inventory.rows("services")
     )
 
 
 def _entrance(inventory: Inventory) -> str:
     return "; ".join(
         f"{b.name} ({b.scheme}), logs to {b.access_logs or 'nowhere'}, invalid headers {'dropped' if b.drop_invalid_headers else 'passed on'}"
-        for b in rows(inventory["load_balancers"])
+        for b in inventory.rows("load_balancers")
     )
 
 
 def _task_roles(inventory: Inventory) -> str:
-    return "; ".join(f"execution: {t.execution_role}, task: {t.task_role}" for t in rows(inventory["task_definitions"]))
+    return "; ".join(f"execution: {t.execution_role}, task: {t.task_role}" for t in inventory.rows("task_definitions"))
 
 
 def _hardening(inventory: Inventory) -> str:
     return "; ".join(
         f"{c.name}: user {c.user or 'of the image'}, root file system {'read-only' if c.read_only_root else 'writable'}"
-        for c in rows(inventory["containers"])
+        for c in inventory.rows("containers")
     )
 
 
 def _deployment(inventory: Inventory) -> str:
     return "; ".join(
         f"circuit breaker {'on' if s.circuit_breaker else 'off'}, rollback {'on' if s.rollback else 'off'}"
-        for s in rows(inventory["services"])
+        for s in inventory.rows("services")
     )
 
 
 def _scaling(inventory: Inventory) -> str:
     return "; ".join(
-        f"{a.minimum} to {a.maximum} tasks, {a.metric} at {a.target_value:.0f} %"
-        for a in rows(inventory["autoscaling"])
+        f"{a.minimum} to {a.maximum} tasks, {a.metric} at {a.target_value:.0f} %" for a in inventory.rows("autoscaling")
     )
 
 
 def _running(inventory: Inventory, column: str, unit: float) -> float:
     """Desired tasks times what each reserves, in units of `unit`."""
-    tasks = inventory["services"].merge(inventory["task_definitions"], left_on="task_definition", right_on="name")
-    return float((tasks["desired"] * tasks[column].astype(float) / unit).sum())
+    tasks = inventory.by_key("task_definitions")
+    return sum(
+        (service.desired or 0) * (getattr(tasks[service.task_definition], column) or 0) / unit
+        for service in inventory.rows("services")
+        if service.task_definition in tasks
+    )
 
 
 LAYER = Layer(
@@ -71,11 +74,11 @@ LAYER = Layer(
         Step("Load", "fixed number of tasks", "autoscaling", _scaling),
     ),
     prices=(
-        Price("load balancer", 0.0225, lambda inventory: float(len(inventory["load_balancers"]))),
+        Price("load balancer", 0.0225, lambda inventory: float(len(inventory.rows("load_balancers")))),
         Price(
             "public IPv4 address of the load balancer, for each zone",
             0.005,
-            lambda inventory: float(sum(map(len, inventory["load_balancers"]["subnets"]))),
+            lambda inventory: float(sum(len(balancer.subnet_ids) for balancer in inventory.rows("load_balancers"))),
         ),
         Price("Fargate vCPU", 0.04048, lambda inventory: _running(inventory, "cpu", 1024)),
         Price("Fargate GB of memory", 0.004445, lambda inventory: _running(inventory, "memory", 1024)),

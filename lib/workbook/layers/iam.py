@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from workbook.layers.record import Layer, Step, count, last, rows
+from workbook.layers.record import Layer, Step, count, last
 
 if TYPE_CHECKING:
     from workbook.inventory import Inventory
 
 
 def _roles(inventory: Inventory) -> str:
-    services = sorted({last(p).split(".")[0] for trusted in inventory["roles"]["trusted"] for p in trusted})
-    return f"{count(len(inventory['roles']), 'role')}, trusted by {', '.join(services)}" if services else ""
+    services = sorted({last(p).split(".")[0] for role in inventory.rows("roles") for p in role.trusted})
+    return f"{count(len(inventory.rows('roles')), 'role')}, trusted by {', '.join(services)}" if services else ""
 
 
 def _profiles(inventory: Inventory) -> str:
-    return "; ".join(f"{p.name} carries {', '.join(p.roles)}" for p in rows(inventory["instance_profiles"]))
+    return "; ".join(f"{p.name} carries {', '.join(p.roles)}" for p in inventory.rows("instance_profiles"))
 
 
 def _boundaries(inventory: Inventory) -> str:
-    roles = inventory["roles"]
-    boundaries = sorted(set(roles["boundary"]) - {""})
-    return f"{(roles['boundary'] != '').sum()} of {len(roles)} roles: {', '.join(boundaries)}" if boundaries else ""
+    roles = inventory.rows("roles")
+    bounded = [role.boundary for role in roles if role.boundary]
+    return f"{len(bounded)} of {len(roles)} roles: {', '.join(sorted(set(bounded)))}" if bounded else ""
 
 
 def _wildcards(inventory: Inventory) -> str:
-    statements = inventory["iam_statements"]
-    allowed = statements[(statements["effect"] == "Allow") & (statements["kind"] != "boundary")]
-    if not len(allowed):
+    allowed = [s for s in inventory.rows("iam_statements", effect="Allow") if s.kind != "boundary"]
+    if not allowed:
         return ""
-    stars = allowed[
-        allowed["actions"].map(
-            lambda actions: any(action in ("*", "iam:*") or action.endswith(":*") for action in actions)
-        )
-    ]
+    stars = [s for s in allowed if any(action in ("*", "iam:*") or action.endswith(":*") for action in s.actions)]
     return f"{len(allowed)} Allow statements, {len(stars)} with a wildcard for every action of a service"
 
 
 def _conditions(inventory: Inventory) -> str:
-    trust = inventory["role_trust_statements"]
-    if not len(trust):
+    trust = inventory.rows("role_trust_statements")
+    if not trust:
         return ""
-    return f"{trust['conditions'].map(bool).sum()} of {count(len(trust), 'trust statement')} {'has' if len(trust) == 1 else 'have'} a condition"
+    return f"{sum(bool(s.conditions) for s in trust)} of {count(len(trust), 'trust statement')} {'has' if len(trust) == 1 else 'have'} a condition"
 
 
 def _attachments(inventory: Inventory) -> str:
-    counts = inventory["policies"]["managed_by"].value_counts()
+    counts = Counter(policy.managed_by for policy in inventory.rows("policies"))
     parts = [f"{counts[who]} managed by {whom}" for who, whom in (("customer", "us"), ("aws", "AWS")) if who in counts]
-    inline = sum(map(len, inventory["roles"]["inline_policies"]))
+    inline = sum(len(role.inline_policies) for role in inventory.rows("roles"))
     return ", ".join([*parts, *([f"{inline} inline"] if inline else [])])
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # The record comes before the inventory; its functions are called with one later.
-    import pandas as pd
-
     from workbook.inventory import Inventory
 
 
@@ -67,11 +65,6 @@ class Layer:
     def page(self) -> str:
         """Stem of its notebook, such as 01_vpc."""
         return f"{self.order:02d}_{self.key}"
-
-
-def rows(frame: pd.DataFrame) -> list[Any]:
-    """Rows as tuples with names; Any, since the columns are what the schema says."""
-    return list(frame.itertuples(index=False))
 
 
 def count(number: int, what: str) -> str:

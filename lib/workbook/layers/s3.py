@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from workbook.layers.record import Layer, Step, rows
+from workbook.layers.record import Layer, Step
 
 if TYPE_CHECKING:
     from workbook.inventory import Inventory
@@ -14,41 +14,38 @@ if TYPE_CHECKING:
 
 def _bucket(column: str) -> Callable[[Inventory], str]:
     return lambda inventory: "; ".join(
-        f"{value or 'no'}: {count} of {len(inventory['buckets'])} buckets"
-        for value, count in sorted(Counter(inventory["buckets"][column]).items())
+        f"{value or 'no'}: {count} of {len(inventory.rows('buckets'))} buckets"
+        for value, count in sorted(Counter(getattr(bucket, column) for bucket in inventory.rows("buckets")).items())
     )
 
 
 def _public_block(inventory: Inventory) -> str:
-    buckets = inventory["buckets"]
-    flags = buckets[["block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets"]]
-    return (
-        f"all four settings on {int(flags.astype(bool).all(axis=1).sum())} of {len(buckets)} buckets"
-        if len(buckets)
-        else ""
-    )
+    buckets = inventory.rows("buckets")
+    blocked = [
+        b
+        for b in buckets
+        if b.block_public_acls and b.ignore_public_acls and b.block_public_policy and b.restrict_public_buckets
+    ]
+    return f"all four settings on {len(blocked)} of {len(buckets)} buckets" if buckets else ""
 
 
 def _bucket_logs(inventory: Inventory) -> str:
-    buckets = inventory["buckets"]
-    return "; ".join(f"{b.name} to {b.logging_bucket}" for b in rows(buckets[buckets["logging_bucket"] != ""]))
+    return "; ".join(f"{b.name} to {b.logging_bucket}" for b in inventory.rows("buckets") if b.logging_bucket)
 
 
 def _bucket_policies(inventory: Inventory) -> str:
-    statements = inventory["bucket_policy_statements"]
-    return (
-        f"{(statements['effect'] == 'Deny').sum()} Deny statements: {', '.join(sorted(set(statements.loc[statements['effect'] == 'Deny', 'sid'])))}"
-        if len(statements)
-        else ""
-    )
+    denials = [s.sid for s in inventory.rows("bucket_policy_statements", effect="Deny")]
+    if not inventory.rows("bucket_policy_statements"):
+        return ""
+    return f"{len(denials)} Deny statements: {', '.join(sorted(set(denials)))}"
 
 
 def _replication(inventory: Inventory) -> str:
-    return "; ".join(f"{r.bucket} to {r.destination}" for r in rows(inventory["bucket_replication_rules"]))
+    return "; ".join(f"{r.bucket} to {r.destination}" for r in inventory.rows("bucket_replication_rules"))
 
 
 def _bucket_lifecycle(inventory: Inventory) -> str:
-    return ", ".join(sorted(set(inventory["bucket_lifecycle_rules"]["rule"])))
+    return ", ".join(sorted({rule.rule for rule in inventory.rows("bucket_lifecycle_rules")}))
 
 
 LAYER = Layer(

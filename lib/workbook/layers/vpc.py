@@ -2,90 +2,90 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from workbook.layers.record import Layer, Price, Step, count, rows
+from workbook.layers.record import Layer, Price, Step, count
 
 if TYPE_CHECKING:
     from workbook.inventory import Inventory
 
 
 def _zones(inventory: Inventory) -> str:
-    return ", ".join(sorted(set(inventory["subnets"]["az"])))
+    return ", ".join(sorted({subnet.az for subnet in inventory.rows("subnets")}))
 
 
 def _tiers(inventory: Inventory) -> str:
-    counts = inventory["subnets"]["tier"].value_counts()
+    counts = Counter(subnet.tier for subnet in inventory.rows("subnets"))
     return ", ".join(f"{counts[tier]} {tier}" for tier in ("public", "private") if tier in counts)
 
 
 def _nat(inventory: Inventory) -> str:
-    nats, routes = inventory["nat_gateways"], inventory["routes"]
-    using = routes[routes["target_type"] == "nat_gateway"]["route_table"].nunique()
-    return f"{len(nats)} in {', '.join(nats['az'])}, the default route of {using} route tables" if len(nats) else ""
+    nats = inventory.rows("nat_gateways")
+    using = {route.route_table_id for route in inventory.rows("routes", target_type="nat_gateway")}
+    zones = ", ".join(nat.az or "unknown" for nat in nats)
+    return f"{len(nats)} in {zones}, the default route of {len(using)} route tables" if nats else ""
 
 
 def _route_tables(inventory: Inventory) -> str:
-    routes = inventory["routes"]
-    used = routes[routes["subnets"].map(bool).astype(bool)]
-    own, main = used[~used["main"].astype(bool)], used[used["main"].astype(bool)]
-    parts = (
-        [f"{own['route_table'].nunique()}, one for {len(set(map(tuple, own['subnets'])))} groups of subnets"]
-        if len(own)
-        else []
-    )
-    if len(main):
-        parts.append(f"the VPC's main one for {count(len(set(main['subnets'].explode())), 'subnet')}")
+    used = [route for route in inventory.rows("routes") if route.subnet_ids]
+    own = {route.route_table_id: tuple(route.subnet_ids) for route in used if not route.main}
+    main = {id for route in used if route.main for id in route.subnet_ids}
+    parts = [f"{len(own)}, one for {len(set(own.values()))} groups of subnets"] if own else []
+    if main:
+        parts.append(f"the VPC's main one for {count(len(main), 'subnet')}")
     return "; ".join(parts)
 
 
 def _endpoints(inventory: Inventory) -> str:
-    found = inventory["endpoints"]
-    return "; ".join(f"{kind}: {', '.join(sorted(group['service']))}" for kind, group in found.groupby("type"))
+    found = inventory.rows("endpoints")
+    return "; ".join(
+        f"{kind}: {', '.join(sorted(endpoint.service for endpoint in found if endpoint.type == kind))}"
+        for kind in sorted({endpoint.type for endpoint in found})
+    )
 
 
 def _acls(inventory: Inventory) -> str:
-    entries = inventory["nacl_entries"]
-    entries = entries[entries["rule_number"] < 32767]
-    default = entries["is_default"].astype(bool)
-    parts = [f"{name}: {len(group)} entries" for name, group in entries[~default].groupby("network_acl")]
-    in_use = entries[default & entries["subnets"].map(bool).astype(bool)]
-    parts += [f"the default one: {e.direction} {e.action} {e.ports}, {e.cidr}" for e in rows(in_use)]
+    entries = [entry for entry in inventory.rows("nacl_entries") if entry.rule_number < 32767]
+    made = Counter(entry.network_acl_id for entry in entries if not entry.is_default)
+    names = {entry.network_acl_id: entry.network_acl for entry in entries}
+    parts = [f"{names[id]}: {number} entries" for id, number in sorted(made.items(), key=lambda of: names[of[0]])]
+    in_use = [entry for entry in entries if entry.is_default and entry.subnet_ids]
+    parts += [f"the default one: {e.direction} {e.action} {e.ports}, {e.cidr}" for e in in_use]
     return ", ".join(parts)
 
 
 def _open_ingress(inventory: Inventory) -> str:
-    rules = inventory["security_group_rules"]
-    if not len(rules):
+    rules = inventory.rows("security_group_rules")
+    if not rules:
         return ""
-    opened = rules[(rules["direction"] == "ingress") & rules["peer"].isin(["0.0.0.0/0", "::/0"])]
-    where = ", ".join(f"{r.security_group} on {r.ports}" for r in rows(opened)) or "none"
-    return (
-        f"open to the internet: {where}; {(rules['peer_type'] == 'security_group').sum()} rules name a security group"
-    )
+    opened = [r for r in rules if r.direction == "ingress" and r.peer_id in ("0.0.0.0/0", "::/0")]
+    where = ", ".join(f"{r.security_group} on {r.ports}" for r in opened) or "none"
+    naming = sum(r.peer_type == "security_group" for r in rules)
+    return f"open to the internet: {where}; {naming} rules name a security group"
 
 
 def _flow_logs(inventory: Inventory) -> str:
-    logs = inventory["flow_logs"].merge(
-        inventory["log_groups"], left_on="destination", right_on="name", how="left", suffixes=("", "_group")
+    groups = inventory.by_key("log_groups")
+    kept = {name: f", {group.retention_days} days" for name, group in groups.items() if group.retention_days}
+    return "; ".join(
+        f"{log.traffic_type} to {log.destination}{kept.get(log.destination, '')}" for log in inventory.rows("flow_logs")
     )
-    return "; ".join(f"{r.traffic_type} to {r.destination}, {r.retention_days:.0f} days" for r in rows(logs))
 
 
 def _interface_addresses(inventory: Inventory) -> float:
-    endpoints = inventory["endpoints"]
-    return float(sum(len(subnets) for subnets in endpoints.loc[endpoints["type"] == "Interface", "subnets"]))
+    return float(sum(len(endpoint.subnet_ids) for endpoint in inventory.rows("endpoints", type="Interface")))
 
 
 def _usage(inventory: Inventory) -> str:
     """What this network has decides: a first version has neither NAT nor flow logs."""
-    types = set(inventory["endpoints"]["type"])
+    types = {endpoint.type for endpoint in inventory.rows("endpoints")}
     charges = [
-        (len(inventory["nat_gateways"]) > 0, "0.045 for each GB through NAT"),
+        (len(inventory.rows("nat_gateways")) > 0, "0.045 for each GB through NAT"),
         ("Interface" in types, "0.01 for each GB through an interface endpoint"),
-        (len(inventory["flow_logs"]) > 0, "0.50 for each GB of flow logs"),
+        (len(inventory.rows("flow_logs")) > 0, "0.50 for each GB of flow logs"),
         (
-            bool(inventory["subnets"]["public_ip_on_launch"].fillna(False).any()),
+            any(subnet.public_ip_on_launch for subnet in inventory.rows("subnets")),
             "0.005 an hour for each public address handed out on launch",
         ),
     ]
@@ -112,8 +112,10 @@ LAYER = Layer(
         Step("Traffic record", "none", "flow logs of all traffic", _flow_logs),
     ),
     prices=(
-        Price("NAT gateway", 0.045, lambda inventory: float(len(inventory["nat_gateways"]))),
-        Price("public IPv4 address of a NAT gateway", 0.005, lambda inventory: float(len(inventory["nat_gateways"]))),
+        Price("NAT gateway", 0.045, lambda inventory: float(len(inventory.rows("nat_gateways")))),
+        Price(
+            "public IPv4 address of a NAT gateway", 0.005, lambda inventory: float(len(inventory.rows("nat_gateways")))
+        ),
         Price("interface endpoint, for each zone", 0.01, _interface_addresses),
     ),
     usage=_usage,

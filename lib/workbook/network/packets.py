@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-Row = dict[str, Any]
+from workbook.inventory import Row
+
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -96,13 +96,13 @@ def cut(ranges: Iterable[Network], cidrs: Iterable[str], without: Iterable[Netwo
 
 
 def _span(rule: Row) -> tuple[int, int]:
-    first, last = rule["from_port"], rule["to_port"]
+    first, last = rule.from_port, rule.to_port
     return ANY_PORT if first is None or first < 0 else (int(first), int(last))
 
 
 def _says(rule: Row) -> str:
-    ports = "" if rule["protocol"] == "all" else f" {rule['ports'] or 'all'}"
-    return f"{rule['protocol']}{ports}"
+    ports = "" if rule.protocol == "all" else f" {rule.ports or 'all'}"
+    return f"{rule.protocol}{ports}"
 
 
 def acl(entries: Iterable[Row], direction: str, protocol: str, ports: tuple[int, int], address: Address) -> Ruling:
@@ -110,8 +110,8 @@ def acl(entries: Iterable[Row], direction: str, protocol: str, ports: tuple[int,
 
     `ports` is a range that must be open from end to end, since a client can use any port in it.
     """
-    numbered = sorted((e for e in entries if e["direction"] == direction), key=lambda e: int(e["rule_number"]))
-    matching = [(entry, within(address, entry["cidr"])) for entry in numbered if entry["protocol"] in (protocol, "all")]
+    numbered = sorted((e for e in entries if e.direction == direction), key=lambda e: int(e.rule_number))
+    matching = [(entry, within(address, entry.cidr)) for entry in numbered if entry.protocol in (protocol, "all")]
     borders = {
         ports[0],
         ports[1] + 1,
@@ -137,10 +137,10 @@ def _first(matching: list[tuple[Row, bool | None]], port: int, address: Address)
         first, last = _span(entry)
         if inside is False or not first <= port <= last:
             continue
-        text = f"rule {entry['rule_number']}: {entry['action']} {_says(entry)} {entry['cidr']}"
+        text = f"rule {entry.rule_number}: {entry.action} {_says(entry)} {entry.cidr}"
         if inside is None:
             return Ruling(None, f"{text}; whether it contains the addresses of {address} is not in the inventory")
-        return Ruling(entry["action"] == "allow", text)
+        return Ruling(entry.action == "allow", text)
     return Ruling(False, "no rule matches: denied")
 
 
@@ -156,24 +156,24 @@ def group(
 ) -> Ruling:
     """The rules of all security groups of one network interface together: one that allows is enough.
 
-    `peer_groups` are ids or names of the other side's groups, None if unknown; `peer_lists` ids of prefix lists that
+    `peer_groups` are ids of the other side's groups, None if unknown; `peer_lists` ids of prefix lists that
     contain its address; `peer_name` is what to call it.
     """
     towards = f"{'to' if direction == 'egress' else 'from'}"
     undecided = ""
     for rule in rules:
         first, last = _span(rule)
-        if rule["direction"] != direction or rule["protocol"] not in (protocol, "all") or not first <= port <= last:
+        if rule.direction != direction or rule.protocol not in (protocol, "all") or not first <= port <= last:
             continue
-        text = f"{_says(rule)} {towards} {rule['peer']}"
-        if rule["peer_type"] == "cidr":
-            matches = within(address, rule["peer"])
-        elif rule["peer_type"] == "security_group":
-            matches = None if peer_groups is None else (rule["peer_id"] or rule["peer"]) in set(peer_groups)
+        text = f"{_says(rule)} {towards} {rule.peer}"
+        if rule.peer_type == "cidr":
+            matches = within(address, rule.peer)
+        elif rule.peer_type == "security_group":
+            matches = None if peer_groups is None else rule.peer_id in set(peer_groups)
         else:
-            matches = rule["peer_id"] in set(peer_lists) if address.prefix_list else _listed(rule["peer"], address)
+            matches = rule.peer_id in set(peer_lists) if address.prefix_list else _listed(rule.peer, address)
         if matches:
-            return Ruling(True, f"{text} ({rule['security_group']})")
+            return Ruling(True, f"{text} ({rule.security_group})")
         if matches is None:
             undecided = f"{text}: whether {peer_name or address} belongs to it is not in the inventory"
     if undecided:
@@ -195,7 +195,7 @@ def route(routes: Iterable[Row], address: Address) -> Row | None:
     """
     best: tuple[int, Row] | None = None
     for row in routes:
-        destination = str(row["destination_id"] or row["destination"])
+        destination = str(row.destination_id)
         if destination.startswith("pl-"):
             # AWS prefers a prefix list to every CIDR that is not more specific than its entries; those are never /0.
             length = 33 if address.prefix_list == destination else -1
@@ -208,5 +208,5 @@ def route(routes: Iterable[Row], address: Address) -> Row | None:
 
 def lists(routes: Iterable[Row], address: Address) -> list[str]:
     """Names of the prefix lists among the routes that might contain an IP address; the inventory cannot tell."""
-    named = [str(r["destination"]) for r in routes if str(r["destination_id"] or r["destination"]).startswith("pl-")]
+    named = [str(r.destination) for r in routes if str(r.destination_id).startswith("pl-")]
     return [] if address.prefix_list else [name for name in named if _listed(name, address) is None]

@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 from workbook.network.answer import Hop, Path, Reach
-from workbook.network.packets import Address, Row, Ruling, acl, group, lists, public, route
+from workbook.network.packets import Address, Ruling, acl, group, lists, public, route
 from workbook.network.topology import ANY_CLIENT_PORTS, LINUX_PORTS, Place, Topology
 
 _UNKNOWN_GROUPS = "what has this address, and therefore its security groups, is not in the inventory"
@@ -101,12 +101,12 @@ class _Walk:
             yield Hop("there", "VPC", "", "unknown", "neither side is in a subnet of the inventory")
         elif b.gateway is not None:
             yield from self._through_gateway_endpoint(b.gateway)
-        elif a.subnet is None:
-            yield from self._inbound(b.subnet or {})
-        elif b.subnet is None:
-            yield from self._outbound(a.subnet)
-        else:
+        elif a.subnet is not None and b.subnet is not None:
             yield from self._inside(a.subnet, b.subnet)
+        elif a.subnet is not None:
+            yield from self._outbound(a.subnet)
+        elif b.subnet is not None:
+            yield from self._inbound(b.subnet)
 
     # ── the four ways ──
 
@@ -122,7 +122,7 @@ class _Walk:
         if self.b.endpoint is not None:
             yield self._private_dns(self.b.endpoint, near)
         yield from self._out_of_group()
-        if near["subnet_id"] == far["subnet_id"] and near["name"] == far["name"]:
+        if near.subnet_id == far.subnet_id:
             yield from self._into_group()
             return
         yield self._acl("there", near, "egress", self.ports, self.there)
@@ -150,7 +150,7 @@ class _Walk:
         yield from self._out_of_group()
         yield self._acl("there", near, "egress", self.ports, self.there)
         taken = route(self.net.routes(near), self.there)
-        if taken is not None and taken["target_type"] == "nat_gateway" and taken["state"] != "blackhole":
+        if taken is not None and taken.target_type == "nat_gateway" and taken.state != "blackhole":
             yield self._route_hop("there", near, taken, True)
             yield from self._through_nat(near, taken)
         else:
@@ -159,20 +159,20 @@ class _Walk:
         yield self._acl("back", near, "ingress", self.a.client_ports, self.there)
 
     def _through_nat(self, near: Row, taken: Row) -> Iterator[Hop]:
-        nat = self.net.nats.get(taken["target_id"] or taken["target"])
+        nat = self.net.nats.get(taken.target_id)
         if nat is None:
-            yield Hop("there", "NAT gateway", str(taken["target"]), "unknown", "it is not in the inventory")
+            yield Hop("there", "NAT gateway", str(taken.target), "unknown", "it is not in the inventory")
             return
-        fine = nat["state"] == "available" and bool(nat["public_ip"])
+        fine = nat.state == "available" and bool(nat.public_ip)
         yield Hop(
             "there",
             "NAT gateway",
-            nat["name"],
+            nat.name,
             _VERDICT[fine],
-            f"{nat['state']}, {'with a' if nat['public_ip'] else 'without'} public address",
+            f"{nat.state}, {'with a' if nat.public_ip else 'without'} public address",
         )
-        home = self.net.subnet(nat["subnet_id"] or nat["subnet"])
-        apart = home["name"] != near["name"]
+        home = self.net.subnet(nat.subnet_id)
+        apart = home.subnet_id != near.subnet_id
         if apart:
             yield self._acl("there", home, "ingress", self.ports, self.here)
         yield self._to_internet(home, self.there)
@@ -188,7 +188,7 @@ class _Walk:
             yield Hop(
                 "there",
                 "gateway endpoint",
-                endpoint["name"],
+                endpoint.name,
                 "no",
                 "it is a route in the VPC; nothing outside can use it",
             )
@@ -196,14 +196,14 @@ class _Walk:
         yield from self._out_of_group()
         yield self._acl("there", near, "egress", self.ports, self.there)
         taken = route(self.net.routes(near), self.there)
-        right = taken is not None and taken["target_id"] == endpoint["endpoint_id"] and taken["state"] == "active"
+        right = taken is not None and taken.target_id == endpoint.endpoint_id and taken.state == "active"
         yield self._route_hop("there", near, taken, right)
         yield Hop(
             "there",
             "gateway endpoint",
-            endpoint["name"],
-            _VERDICT[endpoint["state"] == "available"],
-            str(endpoint["state"]),
+            endpoint.name,
+            _VERDICT[endpoint.state == "available"],
+            str(endpoint.state),
         )
         yield self._acl("back", near, "ingress", self.a.client_ports, self.there)
 
@@ -234,16 +234,16 @@ class _Walk:
 
     def _acl(self, direction: str, subnet: Row, way: str, ports: tuple[int, int], address: Address) -> Hop:
         what = f"network ACL {'in' if way == 'ingress' else 'out'}"
-        if not (subnet.get("network_acl_id") or subnet.get("network_acl")):
+        if not subnet.network_acl_id:
             return Hop(
                 direction,
                 what,
-                str(subnet["name"]),
+                str(subnet.name),
                 "unknown",
                 "the subnet's network ACL is not in the inventory",
             )
         return self._hop(
-            direction, what, str(subnet["network_acl"]), acl(self.net.acl(subnet), way, self.protocol, ports, address)
+            direction, what, str(subnet.network_acl), acl(self.net.acl(subnet), way, self.protocol, ports, address)
         )
 
     def _route_hop(self, direction: str, subnet: Row, taken: Row | None, right: bool | None, before: str = "") -> Hop:
@@ -251,27 +251,27 @@ class _Walk:
             return Hop(
                 direction,
                 "route table",
-                str(subnet["route_table"]),
+                str(subnet.route_table),
                 "no" if self.net.routes(subnet) else "unknown",
                 f"{before}no route",
             )
-        dead = " (blackhole)" if taken["state"] == "blackhole" else ""
+        dead = " (blackhole)" if taken.state == "blackhole" else ""
         verdict = "no" if dead else _VERDICT[right]
         return Hop(
             direction,
             "route table",
-            str(subnet["route_table"]),
+            str(subnet.route_table),
             verdict,
-            f"{before}{taken['destination']} → {taken['target']}{dead}",
+            f"{before}{taken.destination} → {taken.target}{dead}",
         )
 
     def _local(self, direction: str, near: Row, far: Row, address: Address) -> Hop:
         taken = route(self.net.routes(near), address)
-        if near["vpc_id"] != far["vpc_id"]:
+        if near.vpc_id != far.vpc_id:
             return Hop(
                 direction,
                 "route table",
-                str(near["route_table"]),
+                str(near.route_table),
                 "unknown",
                 "another VPC: peering and transit gateways are not in the inventory",
             )
@@ -279,14 +279,14 @@ class _Walk:
             return Hop(
                 direction,
                 "route table",
-                str(near["route_table"]),
+                str(near.route_table),
                 "unknown",
                 f"whether {', '.join(unsure)} contains {address} is not in the inventory",
             )
         right = (
             None
-            if taken is not None and taken["target_type"] in ("other", "vpc_endpoint")
-            else taken is not None and taken["target_type"] == "local"
+            if taken is not None and taken.target_type in ("other", "vpc_endpoint")
+            else taken is not None and taken.target_type == "local"
         )
         return self._route_hop(direction, near, taken, right)
 
@@ -294,14 +294,14 @@ class _Walk:
         """The subnet's route to an internet gateway attached to its VPC."""
         taken = route(self.net.routes(subnet), address)
         if address.ip is not None and not public(address.ip):
-            right: bool | None = None if taken is not None and taken["target_type"] == "other" else False
-        elif taken is not None and taken["target_type"] == "internet_gateway":
-            gateway = self.net.gateways.get(taken["target_id"] or taken["target"])
-            right = gateway is not None and gateway["vpc_id"] == subnet["vpc_id"]
-        elif taken is not None and str(taken["target_id"]).startswith("eigw-"):
+            right: bool | None = None if taken is not None and taken.target_type == "other" else False
+        elif taken is not None and taken.target_type == "internet_gateway":
+            gateway = self.net.gateways.get(taken.target_id)
+            right = gateway is not None and gateway.vpc_id == subnet.vpc_id
+        elif taken is not None and str(taken.target_id).startswith("eigw-"):
             right = address.version == 6 and not before  # An egress-only internet gateway: out, never in.
         else:
-            right = None if taken is not None and taken["target_type"] == "other" else False
+            right = None if taken is not None and taken.target_type == "other" else False
         return self._route_hop("there", subnet, taken, right, before)
 
     def _public_address(self, place: Place, other: Address) -> Hop:
@@ -336,22 +336,22 @@ class _Walk:
         )
 
     def _private_dns(self, endpoint: Row, near: Row) -> Hop:
-        vpc = next((v for v in self.net.vpcs if v["vpc_id"] == endpoint["vpc_id"]), {})
+        vpc = next((v for v in self.net.vpcs if v.vpc_id == endpoint.vpc_id), None)
         switches = {
-            "private DNS": endpoint["private_dns"],
-            "DNS support": vpc.get("dns_support"),
-            "DNS host names": vpc.get("dns_hostnames"),
+            "private DNS": endpoint.private_dns,
+            "DNS support": vpc.dns_support if vpc else None,
+            "DNS host names": vpc.dns_hostnames if vpc else None,
         }
         off = [name for name, value in switches.items() if not value]
-        if endpoint["state"] != "available":
-            return Hop("there", "private DNS", endpoint["name"], "no", f"the endpoint is {endpoint['state']}")
+        if endpoint.state != "available":
+            return Hop("there", "private DNS", endpoint.name, "no", f"the endpoint is {endpoint.state}")
         if off:
             verdict = "unknown" if any(switches[name] is None for name in off) else "no"
             return Hop(
                 "there",
                 "private DNS",
-                endpoint["name"],
+                endpoint.name,
                 verdict,
                 f"{', '.join(off)} off: the service's name resolves past the endpoint",
             )
-        return Hop("there", "private DNS", endpoint["name"], "yes", f"{endpoint['service']} resolves to the endpoint")
+        return Hop("there", "private DNS", endpoint.name, "yes", f"{endpoint.service} resolves to the endpoint")
