@@ -147,7 +147,7 @@ def test_a_shell_full_of_real_aws_variables_reaches_nothing(project: Path, monke
 def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
     """The command line in a process of its own, on the copied project."""
     code = (
-        "import sys; from pathlib import Path; from workbook import settings, cli; "
+        "import sys; from pathlib import Path; from workbook import cli; from workbook.terraform import settings; "
         f"settings.ENVIRONMENTS = Path({str(project / 'terraform' / 'environments')!r}); sys.exit(cli.main(sys.argv[1:]))"
     )
     return subprocess.Popen(
