@@ -109,14 +109,15 @@ def _tables(options: argparse.Namespace) -> None:
 
 def _claims(options: argparse.Namespace) -> int:
     from workbook.claims import judge
+    from workbook.compliance import export
 
     wb = _open(options)
     results = judge(wb.inventory(), options.layer, wb.target.kind)
     forms = {
         "table": lambda: results.rendered().text,
-        "json": results.to_json,
-        "junit": results.to_junit,
-        "html": results.to_html,
+        "json": lambda: export.to_json(results),
+        "junit": lambda: export.to_junit(results),
+        "html": lambda: export.to_html(results),
     }
     print(forms[options.format]())
     return int(bool(results.failed))

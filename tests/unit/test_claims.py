@@ -16,6 +16,7 @@ import pytest
 
 from workbook.claims import BULLETS, CLAIMS, GROUPS, Results, Verdict, judge
 from workbook.claims.engine import LIMITS_BY_ID, Claim, Evidence, View, accepted, evidence, judge_one, not_applicable
+from workbook.compliance import export
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row, Scope
 from workbook.layers import BY_KEY
@@ -304,7 +305,7 @@ def test_the_table_has_a_row_for_each_claim() -> None:
 
 
 def test_json_has_source_controls_and_evidence() -> None:
-    data = json.loads(results().to_json())
+    data = json.loads(export.to_json(results()))
     (tls,) = [claim for claim in data["claims"] if claim["id"] == "S3-TLS"]
     assert "CIS AWS 5.0.0 2.1.1" in tls["controls"]
     assert any("requiring HTTPS" in source for source in tls["sources"])
@@ -314,7 +315,7 @@ def test_json_has_source_controls_and_evidence() -> None:
 
 def test_junit_counts_failures_and_skips() -> None:
     failing = judge(Inventory.from_tables(changed("S3-TLS"), dev().scope))
-    suite = ElementTree.fromstring(failing.to_junit())
+    suite = ElementTree.fromstring(export.to_junit(failing))
     assert suite.attrib["failures"] == "1"
     assert [case.attrib["name"].split(":")[0] for case in suite if case.find("failure") is not None] == ["S3-TLS"]
     assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped"))
@@ -322,7 +323,7 @@ def test_junit_counts_failures_and_skips() -> None:
 
 
 def test_the_page_stands_alone() -> None:
-    page = results().to_html()
+    page = export.to_html(results())
     assert page.startswith("<!doctype html>")
     for reference in ("<script", "src=", "href=", "@import", "url("):
         assert reference not in page

@@ -1,26 +1,20 @@
-"""Checking all claims on an inventory, and the results in every form: table, display, JSON, JUnit, HTML page."""
+"""Checking all claims on an inventory; the results as a table and as a display. Other forms: compliance/export.py."""
 
 from __future__ import annotations
 
 import copy
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from xml.etree import ElementTree
 
 import pandas as pd
 
 from workbook import display
-from workbook.claims.bullets import sources_of
 from workbook.claims.engine import CLAIMS, GROUPS, Result, Verdict, View, judge_one
-from workbook.compliance.frameworks import references_of
 from workbook.display import Rendered
-from workbook.display.document import page
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory
 from workbook.layers import BY_KEY
-from workbook.target import LIMITS_BY_ID
 
 MARKS = {
     Verdict.PASS: "good",
@@ -168,87 +162,6 @@ class Results:
         parts.text = "\n".join([self.summary, "", *(line for result in self.results for line in _told(result))])
         return parts
 
-    def to_json(self) -> str:
-        """Everything as JSON text."""
-        claims = [
-            {
-                "id": r.claim.id,
-                "layer": r.claim.layer,
-                "severity": r.claim.severity,
-                "says": r.claim.says,
-                "sources": sources_of(r.claim.id),
-                "controls": references_of(r.claim.id),
-                "verdict": r.verdict.value,
-                "reason": r.reason,
-                "limit": r.claim.limit,
-                "evidence": [
-                    {"resource": e.resource, "seen": e.observed, "ok": e.ok, "reason": e.reason} for e in r.evidence
-                ],
-            }
-            for r in self.results
-        ]
-        head = {
-            "environment": self.scope.prefix,
-            "target": self.target,
-            "taken_at": self.taken_at.isoformat(timespec="seconds"),
-            "counts": self.counts,
-        }
-        return json.dumps({**head, "claims": claims}, indent=1, ensure_ascii=False) + "\n"
-
-    def to_junit(self) -> str:
-        """JUnit XML, one case per claim: FAIL fails, NOT TESTABLE HERE and N-A are skipped, EXCEPTION passes with its reason."""
-        skipped = self.counts[Verdict.NOT_TESTABLE] + self.counts[Verdict.NOT_APPLICABLE]
-        totals = {"tests": str(len(self)), "failures": str(len(self.failed)), "errors": "0", "skipped": str(skipped)}
-        suite = ElementTree.Element("testsuite", {"name": f"claims {self.scope.prefix}", **totals})
-        for r in self.results:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=f"claims.{r.claim.layer}", name=f"{r.claim.id}: {r.claim.says}"
-            )
-            if r.verdict is Verdict.FAIL:
-                ElementTree.SubElement(case, "failure", message=_printable(r.reason), type=r.claim.severity)
-            elif r.verdict in (Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE):
-                ElementTree.SubElement(case, "skipped", message=_printable(f"{r.verdict}: {r.reason}"))
-            lines = [f"{e.resource}: {e.observed}" for e in r.evidence]
-            ElementTree.SubElement(case, "system-out").text = _printable(
-                "\n".join([*([r.reason] if r.reason else []), *lines])
-            )
-        ElementTree.indent(suite)
-        return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
-
-    def to_html(self) -> str:
-        """A self-contained page without scripts: summary, claims, and each claim's sources, controls and evidence."""
-        parts = [
-            display.table(
-                self.table(),
-                "Claims",
-                marks={"verdict": {v.value: m for v, m in MARKS.items()}},
-                prefix=self.scope.prefix,
-            )
-        ]
-        for r in self.results:
-            about = [
-                ("Claim", r.claim.says),
-                ("Verdict", r.verdict.value + (f". {r.reason}" if r.reason else "")),
-                ("Source", "; ".join(sources_of(r.claim.id)) or "not in the take-home; added here"),
-                ("Supports", "; ".join(references_of(r.claim.id)) or "no controls"),
-            ]
-            if r.claim.limit:
-                about.append(("Limit", LIMITS_BY_ID[r.claim.limit].what))
-            lines = pd.DataFrame(
-                [(e.resource, e.observed, e.ok, e.reason) for e in r.evidence], columns=EVIDENCE_COLUMNS[1:]
-            )
-            parts.append(
-                display.fold(
-                    f"{r.claim.id}: {r.verdict.value}",
-                    display.stack(display.pairs(r.claim.id, about), display.table(lines, "Evidence")),
-                )
-            )
-        return page(
-            f"Claims of {self.scope.prefix}",
-            f"{self.summary}. Target: {self.target}. Read at {self.taken_at:%Y-%m-%d %H:%M} UTC.",
-            display.stack(*parts),
-        )
-
 
 def _seen(result: Result) -> str:
     if result.reason:
@@ -267,8 +180,3 @@ def _told(result: Result, width: int = 120) -> Iterator[str]:
         yield from textwrap.wrap(
             text, width, initial_indent=" " * 18, subsequent_indent=" " * 20, break_on_hyphens=False
         )
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which XML does not allow."""
-    return "".join(character for character in text if character in "\n\t" or character >= " ")

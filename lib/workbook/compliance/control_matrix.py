@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from workbook import display
 from workbook.claims.engine import Result, Verdict
+from workbook.claims.results import Results
 from workbook.compliance.frameworks import CONTROLS, Control
 from workbook.display import Rendered
 from workbook.display.document import page
 from workbook.errors import WorkbookError
-
-if TYPE_CHECKING:  # workbook.claims.results imports this package to list the controls a claim supports.
-    from workbook.claims.results import Results
 
 WIDTH = 120  # of lines in the text twin, characters
 STATUSES = ("OK", "PARTIAL", "GAP", "N-A")
