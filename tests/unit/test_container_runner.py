@@ -138,6 +138,7 @@ def test_it_has_the_limits_of_the_task(dashboard: Start) -> None:
     assert lines["Max core file size"] == "0"
 
 
+@pytest.mark.slow
 def test_health_runs_the_command_of_the_definition(dashboard: Start) -> None:
     container = dashboard()
     health = container.health()
@@ -153,6 +154,7 @@ def test_health_runs_the_command_of_the_definition(dashboard: Start) -> None:
     assert "connect" in refused.output.lower()
 
 
+@pytest.mark.slow
 def test_freezing_cuts_no_check_in_two(dashboard: Start, aws: Any) -> None:
     aws.says("sleep 0.4; echo '2026-01-01 00:00:00        120 index.csv'")
     container = dashboard(CHECK_INTERVAL=2, CHECK_TIMEOUT=4)
@@ -164,6 +166,7 @@ def test_freezing_cuts_no_check_in_two(dashboard: Start, aws: Any) -> None:
     assert {line["state"] for line in container.logs("check")} == {"healthy"}
 
 
+@pytest.mark.slow
 def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start, within: Callable[..., None]) -> None:
     def stop() -> float:
         container = dashboard()
@@ -206,6 +209,7 @@ def test_one_that_does_not_start_says_why(dashboard: Start) -> None:
     assert raised.value.detail == "CHECK_INTERVAL must be a whole number from 1 to 3600."
 
 
+@pytest.mark.slow
 def test_waiting_in_vain_says_what_it_was(aws: Any, dashboard: Start) -> None:
     aws.fails("An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: gone")
     container = dashboard()
@@ -360,6 +364,7 @@ def proxy(agent: TaskAgent) -> Iterator[FaultProxy]:
     proxy.close()
 
 
+@pytest.mark.slow
 def test_the_network_fails_and_heals(proxy: FaultProxy) -> None:
     url = proxy.address + "/v4/task"
     for _ in range(2):

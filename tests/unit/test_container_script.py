@@ -308,6 +308,7 @@ def test_the_first_page_is_there_within_two_seconds_whatever_s3_does(
     within(2, start)
 
 
+@pytest.mark.slow
 def test_states_follow_the_bucket(aws: Any, dashboard: Start) -> None:
     container = dashboard()
     healthy = container.wait_for("healthy")
@@ -343,6 +344,7 @@ def test_states_follow_the_bucket(aws: Any, dashboard: Start) -> None:
     assert all(call.startswith("s3 ls s3://alloy-dev-take-home-data ") for call in aws.calls)
 
 
+@pytest.mark.slow
 def test_a_check_that_hangs_is_ended_and_named(aws: Any, dashboard: Start) -> None:
     aws.says("exec sleep 60")
     container = dashboard(CHECK_TIMEOUT=1)
@@ -360,6 +362,7 @@ def test_a_bucket_without_end_counts_as_listed(aws: Any, dashboard: Start) -> No
     assert re.search(r"at least \d{4,} at the top level", container.page())
 
 
+@pytest.mark.slow
 def test_an_error_without_end_does_not_fill_the_memory(aws: Any, dashboard: Start) -> None:
     aws.says("while :; do echo 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxxxx' >&2; done")
     container = dashboard(CHECK_TIMEOUT=1, CHECK_INTERVAL=30)
@@ -408,6 +411,7 @@ def test_no_secret_reaches_page_or_log(aws: Any, dashboard: Start) -> None:
         assert hidden not in shown
 
 
+@pytest.mark.slow
 def test_every_check_is_one_line_of_json(aws: Any, dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
@@ -424,6 +428,7 @@ def test_every_check_is_one_line_of_json(aws: Any, dashboard: Start) -> None:
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["time"]) for line in logs)
 
 
+@pytest.mark.slow
 def test_only_its_pages_are_written(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
@@ -501,6 +506,7 @@ def test_a_signal_ends_it_within_a_second(
     within(1, start_and_end)
 
 
+@pytest.mark.slow
 def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
     """As PID 1 it inherits every orphan of the container; prctl gives it that role here (PR_SET_CHILD_SUBREAPER)."""
     if sys.platform != "linux":
@@ -647,6 +653,7 @@ def test_a_body_that_never_comes_is_not_waited_for(served: Container, within: Wi
 # ── load ──
 
 
+@pytest.mark.slow
 def test_idle_connections_do_not_stop_health(served: Container) -> None:
     """200 clients that send a line and fall silent, and go on sending a byte at a time."""
     idle = []
@@ -672,6 +679,7 @@ def test_idle_connections_do_not_stop_health(served: Container) -> None:
     _until(lambda: _threads(served._process.pid) < 10)
 
 
+@pytest.mark.slow
 def test_a_silent_connection_is_closed(served: Container) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         started = time.monotonic()
@@ -680,7 +688,8 @@ def test_a_silent_connection_is_closed(served: Container) -> None:
         assert time.monotonic() - started > 4
 
 
-def test_load(aws: Any, dashboard: Start, record_property: Callable[[str, object], None]) -> None:
+@pytest.mark.slow
+def test_load(aws: Any, dashboard: Start) -> None:
     """wrk for five seconds on each path, while the pages are rewritten every second: no error, and healthy meanwhile, as ECS counts."""
     wrk = shutil.which("wrk")
     if wrk is None:
@@ -702,7 +711,6 @@ def test_load(aws: Any, dashboard: Start, record_property: Callable[[str, object
         assert failed_in_a_row < container.definition.health_check["retries"], [check.output for check in checks]
         slowest = max(check.seconds for check in checks)
         rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))  # type: ignore[union-attr]
-        record_property(f"requests per second {path}", rate)
         print(f"{path}: {rate:.0f} requests/s, slowest health check meanwhile {slowest:.2f} s\n{output}")
         assert "Non-2xx" not in output
         assert "Socket errors" not in output
@@ -711,6 +719,7 @@ def test_load(aws: Any, dashboard: Start, record_property: Callable[[str, object
     assert container.running
 
 
+@pytest.mark.slow
 def test_pages_are_replaced_whole(dashboard: Start) -> None:
     container = dashboard(CHECK_INTERVAL=1)
     deadline = time.monotonic() + 4
@@ -719,6 +728,7 @@ def test_pages_are_replaced_whole(dashboard: Start) -> None:
         assert container.status()["bucket"] == "alloy-dev-take-home-data"
 
 
+@pytest.mark.slow
 def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")

@@ -75,6 +75,7 @@ def test_the_verdict_runs_both_checks(dashboard: Start) -> None:
         views.verdict(container, Inventory.from_tables({}))
 
 
+@pytest.mark.slow
 def test_state_and_log_hold_no_times(aws: Any, dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")

@@ -544,6 +544,7 @@ def test_the_mermaid_text_has_the_nodes_and_arrows_of_the_picture(inventory):
     assert len(re.findall(r"-->|-\.->", text)) == len(picture.arrows)
 
 
+@pytest.mark.slow
 def test_the_page_is_renewed_in_place_and_only_its_block(inventory, tmp_path):
     page = tmp_path / "architecture-diagram.md"
     page.write_text("# Before\n\n```mermaid\nold\n```\n\n```console\n$ after\n```\n", encoding="utf-8")

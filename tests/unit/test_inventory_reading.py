@@ -206,6 +206,7 @@ def test_reads_what_is_there() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_another_environment_is_not_read() -> None:
     deploy(1)
     before = read_inventory(Factory().client, SCOPE)
