@@ -87,8 +87,7 @@ def finish(home: Path) -> None:
         run = RunDirectory(home, restored.environment, EMBEDDED)
         if run.instance != instance:
             run.become(restored, instance)
-    # These two first: what a kill leaves of the directory must not be taken for a restore that is under way.
-    running.record_file(staging).unlink(missing_ok=True)
+    # First, so that what a kill leaves of the directory is not taken for a restore that is under way.
     (staging / _JOURNAL).unlink()
     shutil.rmtree(staging)
 
