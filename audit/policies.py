@@ -1,4 +1,4 @@
-"""Every policy document of the live account, from the inventory."""
+"""Every policy document in the live account, from the inventory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workbook.inventory import Inventory
 
 Document = dict[str, Any]
 
-# Kind of policy -> table of its statements, and the column that says whose they are.
+# Kind of policy -> table of its statements, and the column that names the owner.
 _BY_STATEMENT = {
     "trust": ("role_trust_statements", "role"),
     "bucket": ("bucket_policy_statements", "bucket"),
@@ -18,26 +18,25 @@ _BY_STATEMENT = {
 
 
 def documents(inventory: Inventory) -> Iterator[tuple[str, Document]]:
-    """kind/name -> document: identity and boundary policies, endpoint policies, and the trust, bucket, repository and inline ones.
+    """kind/name -> document: identity, boundary and endpoint policies, then trust, bucket, repository and inline ones.
 
-    The last four are put together from their statements. The inventory does not keep their version, so of them it goes unlooked at.
+    The last four are assembled from their statements. The inventory does not keep their version, so it is not checked.
     """
-    for policy in inventory.records("policies"):
-        kind = "boundary" if policy["boundary_of"] else "identity"
-        yield f"{kind}/{policy['name']}", policy["document"]
-    for endpoint in inventory.records("endpoints"):
-        if endpoint["policy"]:
-            yield f"endpoint/{endpoint['name']}", endpoint["policy"]
+    for policy in inventory.rows("policies"):
+        yield f"{'boundary' if policy.boundary_of else 'identity'}/{policy.name}", policy.document
+    for endpoint in inventory.rows("endpoints"):
+        if endpoint.policy:
+            yield f"endpoint/{endpoint.name}", endpoint.policy
     for kind, (table, owner) in _BY_STATEMENT.items():
-        yield from _put_together(kind, inventory.records(table), owner)
+        yield from _put_together(kind, [(getattr(row, owner), row.statement) for row in inventory.rows(table)])
+    # Each role has inline policies of its own, so a name says nothing without the role's.
+    inline = inventory.rows("iam_statements", kind="inline")
     yield from _put_together(
-        "inline", [row for row in inventory.records("iam_statements") if row["kind"] == "inline"], "policy"
+        "inline", [(f"{role}/{row.policy}", row.statement) for row in inline for role in row.roles]
     )
 
 
-def _put_together(kind: str, rows: list[dict[str, Any]], owner: str) -> Iterator[tuple[str, Document]]:
-    for name in dict.fromkeys(row[owner] for row in rows):
-        yield (
-            f"{kind}/{name}",
-            {"Version": "2012-10-17", "Statement": [row["statement"] for row in rows if row[owner] == name]},
-        )
+def _put_together(kind: str, statements: list[tuple[str, Any]]) -> Iterator[tuple[str, Document]]:
+    for name in dict.fromkeys(name for name, _ in statements):
+        found = [statement for owner, statement in statements if owner == name]
+        yield f"{kind}/{name}", {"Version": "2012-10-17", "Statement": found}

@@ -1,4 +1,4 @@
-"""The whole system on one page: zones, the way in, the ways out, and where data and logs lie."""
+"""The whole system on one page: zones, the way in, the ways out, and where data and logs are kept."""
 
 from diagrams.aws.compute import EC2ContainerRegistryRegistry, Fargate
 from diagrams.aws.general import InternetAlt1
@@ -6,16 +6,15 @@ from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint, InternetGateway, NATGateway
 from diagrams.aws.storage import SimpleStorageServiceS3BucketWithObjects
 
+from workbook.access.grants import endpoint_flows
 from workbook.diagram.canvas import Picture
 from workbook.network.flows import (
     INTERNET,
     Key,
     egress_flows,
-    endpoint_flows,
     gateway_flows,
     network_flows,
     record_flows,
-    rows,
 )
 
 DRAWS = (
@@ -37,9 +36,10 @@ def draw(inventory):
         with picture.row():
             picture.card(InternetAlt1, INTERNET, "Internet")
         with picture.box("region", f"Region {picture.region}", direction="row", gap=44):
-            for vpc in rows(inventory, "vpcs"):
-                with picture.box("vpc", f"VPC {vpc['name']}", vpc["cidr"], of=Key("vpcs", vpc["name"])):
-                    interfaces = network(picture, inventory)
+            interfaces = {}
+            for vpc in inventory.rows("vpcs"):
+                with picture.box("vpc", f"VPC {vpc.name}", vpc.cidr, of=Key.of("vpcs", vpc)):
+                    interfaces[vpc.vpc_id] = network(picture, inventory, vpc)
             with picture.column(gap=24):
                 regional(picture, inventory)
         replicas(picture, inventory)
@@ -47,63 +47,63 @@ def draw(inventory):
     return picture
 
 
-def network(picture, inventory):
-    """What is in the VPC; the name of the box of the interface endpoints."""
+def network(picture, inventory, vpc):
+    """Draws what is in a VPC; returns the name of the box around the interface endpoints."""
     with picture.row(gap=60):
-        for gateway in rows(inventory, "internet_gateways"):
-            picture.card(InternetGateway, Key("internet_gateways", gateway["name"]), "Internet gateway")
-        for balancer in rows(inventory, "load_balancers"):
-            where = f"in {len(balancer['subnets'])} public subnets"
+        for gateway in inventory.rows("internet_gateways", vpc_id=vpc.vpc_id):
+            picture.card(InternetGateway, Key.of("internet_gateways", gateway), "Internet gateway")
+        for balancer in inventory.rows("load_balancers", vpc_id=vpc.vpc_id):
+            where = f"in {len(balancer.subnet_ids)} public subnets"
             picture.card(
-                ElbApplicationLoadBalancer, Key("load_balancers", balancer["name"]), "Application Load Balancer", where
+                ElbApplicationLoadBalancer, Key.of("load_balancers", balancer), "Application Load Balancer", where
             )
     with picture.row(gap=18):
-        for zone in sorted({subnet["az"] for subnet in rows(inventory, "subnets")}):
+        for zone in sorted({subnet.az for subnet in inventory.rows("subnets", vpc_id=vpc.vpc_id)}):
             with picture.box("zone", f"Zone {zone}", grow=True):
-                for subnet in sorted(rows(inventory, "subnets", az=zone), key=lambda row: row["tier"], reverse=True):
+                for subnet in sorted(
+                    inventory.rows("subnets", az=zone, vpc_id=vpc.vpc_id), key=lambda row: row.tier, reverse=True
+                ):
                     inside(picture, inventory, subnet)
     with picture.row(gap=18):
-        box = endpoints(picture, inventory, "Interface")
-        endpoints(picture, inventory, "Gateway")
+        box = endpoints(picture, inventory, vpc, "Interface")
+        endpoints(picture, inventory, vpc, "Gateway")
     return box
 
 
 def inside(picture, inventory, subnet):
-    key, tier = Key("subnets", subnet["name"]), subnet["tier"]
-    with picture.box(tier, f"{tier.title()} subnet", subnet["cidr"], of=key, grow=tier == "public"):
-        for nat in rows(inventory, "nat_gateways", subnet=key.name):
-            picture.card(NATGateway, Key("nat_gateways", nat["name"]), "NAT gateway")
-        for service in rows(inventory, "services"):
-            if key.name in service["subnets"]:
-                task = rows(inventory, "task_definitions", name=service["task_definition"])
-                roles = [f"as {picture.short(row['task_role'])}" for row in task]
-                picture.card(Fargate, Key("services", service["name"]), "Fargate tasks", *roles, at=key.name)
+    key, tier = Key.of("subnets", subnet), subnet.tier
+    with picture.box(tier, f"{tier.title()} subnet", subnet.cidr, of=key, grow=tier == "public"):
+        for nat in inventory.rows("nat_gateways", subnet_id=key.id):
+            picture.card(NATGateway, Key.of("nat_gateways", nat), "NAT gateway")
+        for service in inventory.rows("services"):
+            if key.id in service.subnet_ids:
+                task = inventory.rows("task_definitions", name=service.task_definition)
+                roles = [f"as {picture.short(row.task_role)}" for row in task]
+                picture.card(Fargate, Key.of("services", service), "Fargate tasks", *roles, at=key.id)
 
 
-def endpoints(picture, inventory, kind):
-    """Those that lead to something in the picture stand last, next to it."""
-    useful = {flow.source.name for flow in endpoint_flows(inventory)}
-    found = sorted(rows(inventory, "endpoints", type=kind), key=lambda row: row["name"] in useful)
+def endpoints(picture, inventory, vpc, kind):
+    """Endpoints that lead to something in the picture come last, next to it."""
+    useful = {flow.source.id for flow in endpoint_flows(inventory)}
+    found = sorted(inventory.rows("endpoints", type=kind, vpc_id=vpc.vpc_id), key=lambda row: row.endpoint_id in useful)
     if not found:
         return ""
     with picture.box("group", f"{kind} endpoints", direction="row", gap=14, grow=kind == "Interface") as box:
         for endpoint in found:
-            picture.card(Endpoint, Key("endpoints", endpoint["name"]), endpoint["service"])
+            picture.card(Endpoint, Key.of("endpoints", endpoint), endpoint.service)
     return box
 
 
 def regional(picture, inventory):
-    for group in rows(inventory, "log_groups"):
-        picture.card(CloudwatchLogs, Key("log_groups", group["name"]), "Log group", group["name"])
-    for repository in rows(inventory, "repositories"):
-        picture.card(
-            EC2ContainerRegistryRegistry, Key("repositories", repository["name"]), "Repository", repository["name"]
-        )
+    for group in inventory.rows("log_groups"):
+        picture.card(CloudwatchLogs, Key.of("log_groups", group), "Log group", group.name)
+    for repository in inventory.rows("repositories"):
+        picture.card(EC2ContainerRegistryRegistry, Key.of("repositories", repository), "Repository", repository.name)
     buckets(picture, inventory, picture.region)
 
 
 def replicas(picture, inventory):
-    for region in sorted({row["region"] for row in rows(inventory, "buckets")} - {picture.region}):
+    for region in sorted({row.region for row in inventory.rows("buckets")} - {picture.region}):
         with picture.row():
             picture.space()
             with picture.box("region", f"Region {region}"):
@@ -111,31 +111,33 @@ def replicas(picture, inventory):
 
 
 def buckets(picture, inventory, region):
-    for bucket in rows(inventory, "buckets", region=region):
+    for bucket in inventory.rows("buckets", region=region):
         picture.card(
             SimpleStorageServiceS3BucketWithObjects,
-            Key("buckets", bucket["name"]),
+            Key.of("buckets", bucket),
             "Bucket",
-            picture.short(bucket["name"]),
+            picture.short(bucket.name),
         )
 
 
 def arrows(picture, inventory, interfaces):
-    boxed = {Key("endpoints", row["name"]) for row in rows(inventory, "endpoints", type="Interface")}
+    boxed = {Key.of("endpoints", row): row.vpc_id for row in inventory.rows("endpoints", type="Interface")}
     allowed = network_flows(inventory)
     for flow in allowed:
-        # One arrow to the box where all that is in it may be reached, else one to each.
-        every = boxed <= {other.target for other in allowed if other.source == flow.source}
-        picture.flow(flow, "allowed", head=interfaces if flow.target in boxed and every else "")
-    for subnet in rows(inventory, "subnets"):
-        # Each zone may have a NAT gateway of its own.
-        for flow in egress_flows(inventory, subnet["name"]):
-            picture.flow(flow, "allowed", at=subnet["name"])
+        # One arrow to the box if everything in it can be reached, otherwise one to each endpoint.
+        vpc = boxed.get(flow.target, "")
+        reached = {other.target for other in allowed if other.source == flow.source}
+        every = all(key in reached for key, of in boxed.items() if of == vpc)
+        picture.flow(flow, "allowed", head=interfaces.get(vpc, "") if every else "")
+    for subnet in inventory.rows("subnets"):
+        # Each zone may have its own NAT gateway.
+        for flow in egress_flows(inventory, subnet.subnet_id):
+            picture.flow(flow, "allowed", at=subnet.subnet_id)
     for flow in gateway_flows(inventory):
         picture.flow(flow, "route")
     for flow in endpoint_flows(inventory):
         picture.flow(flow, "policy", quiet=True)
     for flow in record_flows(inventory):
-        # Container logs go by the endpoint, whose arrow is there already.
+        # Container logs go through the endpoint, which already has an arrow.
         if flow.source.table != "services":
             picture.flow(flow, "record", quiet=True)

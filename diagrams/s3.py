@@ -1,11 +1,12 @@
-"""The buckets: who gets to the data, on which way, and where its logs and copies go."""
+"""The buckets: who can access the data, by which path, and where its logs and copies go."""
 
 from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint
 from diagrams.aws.security import IdentityAndAccessManagementIamRole
 from diagrams.aws.storage import SimpleStorageServiceS3BucketWithObjects
 
+from workbook.access.grants import endpoint_flows, role_flows
 from workbook.diagram.canvas import Picture
-from workbook.network.flows import Key, endpoint_flows, record_flows, role_flows, rows
+from workbook.network.flows import Key, record_flows
 
 DRAWS = ("buckets",)
 SOURCES = {
@@ -21,11 +22,11 @@ def draw(inventory):
     with Picture("Buckets", inventory, direction="row", gap=100) as picture:
         with picture.column(gap=24):
             sources(picture, [flow.source for flow in [*allowed, *written]])
-        buckets = rows(inventory, "buckets")
-        for region in sorted({bucket["region"] for bucket in buckets}, key=lambda name: (name != picture.region, name)):
+        buckets = inventory.rows("buckets")
+        for region in sorted({bucket.region for bucket in buckets}, key=lambda name: (name != picture.region, name)):
             with picture.box("region", f"Region {region}", gap=60):
-                for bucket in rows(inventory, "buckets", region=region):
-                    key = Key("buckets", bucket["name"])
+                for bucket in inventory.rows("buckets", region=region):
+                    key = Key.of("buckets", bucket)
                     picture.card(
                         SimpleStorageServiceS3BucketWithObjects,
                         key,
@@ -51,11 +52,11 @@ def sources(picture, keys):
 def settings(inventory, bucket):
     columns = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
     return [
-        f"encrypted with {bucket['encryption']}" if bucket["encryption"] else "not encrypted by default",
-        f"versioning {bucket['versioning'].lower() or 'off'}",
-        "public access blocked" if all(bucket[column] for column in columns) else "public access not blocked",
+        f"encrypted with {bucket.encryption}" if bucket.encryption else "not encrypted by default",
+        f"versioning {bucket.versioning.lower() or 'off'}",
+        "public access blocked" if all(getattr(bucket, column) for column in columns) else "public access not blocked",
         *(
-            f"policy: {row['sid']}"
-            for row in rows(inventory, "bucket_policy_statements", bucket=bucket["name"], effect="Deny")
+            f"policy: {row.sid}"
+            for row in inventory.rows("bucket_policy_statements", bucket=bucket.name, effect="Deny")
         ),
     ]

@@ -1,4 +1,4 @@
-"""The network: zones, subnets and their routes, endpoints, and which security group lets in which."""
+"""The network: zones, subnets and their routes, endpoints, and which security group admits which."""
 
 from diagrams.aws.general import GenericFirewall, InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
@@ -14,7 +14,6 @@ from workbook.network.flows import (
     in_order,
     port,
     route_flows,
-    rows,
     short_destination,
 )
 
@@ -26,15 +25,15 @@ def draw(inventory):
         with picture.row(gap=60):
             picture.card(InternetAlt1, INTERNET, "Internet")
             log_groups(picture, inventory)
-        for vpc in rows(inventory, "vpcs"):
-            with picture.box("vpc", f"VPC {vpc['name']}", vpc["cidr"], of=Key("vpcs", vpc["name"])):
+        for vpc in inventory.rows("vpcs"):
+            with picture.box("vpc", f"VPC {vpc.name}", vpc.cidr, of=Key.of("vpcs", vpc)):
                 with picture.row(gap=60):
-                    gateways(picture, inventory)
+                    gateways(picture, inventory, vpc)
                 with picture.row(gap=20):
-                    security_groups(picture, inventory)
-                    zones(picture, inventory)
+                    security_groups(picture, inventory, vpc)
+                    zones(picture, inventory, vpc)
                 with picture.row(gap=20):
-                    endpoints(picture, inventory)
+                    endpoints(picture, inventory, vpc)
         for flow in route_flows(inventory):
             picture.flow(flow, "route", quiet=True)
         for flow in gateway_flows(inventory):
@@ -42,40 +41,44 @@ def draw(inventory):
                 picture.flow(flow, "route")
         for flow in group_flows(inventory):
             picture.flow(flow, "allowed")
-        for log in rows(inventory, "flow_logs"):
-            picture.flow(Flow(Key("flow_logs", log["name"]), Key("log_groups", log["destination"]), ""), "record")
+        for log in inventory.rows("flow_logs"):
+            picture.flow(Flow(Key.of("flow_logs", log), Key("log_groups", log.destination), ""), "record")
     return picture
 
 
 def log_groups(picture, inventory):
-    destinations = {log["destination"] for log in rows(inventory, "flow_logs")}
-    for group in rows(inventory, "log_groups"):
-        if group["name"] in destinations:
-            kept = f"kept {group['retention_days']:.0f} days" if group["retention_days"] else "kept for ever"
-            picture.card(CloudwatchLogs, Key("log_groups", group["name"]), "Log group", group["name"], kept)
+    destinations = {log.destination for log in inventory.rows("flow_logs")}
+    for group in inventory.rows("log_groups"):
+        if group.name in destinations:
+            kept = f"kept {group.retention_days:.0f} days" if group.retention_days else "kept forever"
+            picture.card(CloudwatchLogs, Key.of("log_groups", group), "Log group", group.name, kept)
 
 
-def gateways(picture, inventory):
-    for gateway in rows(inventory, "internet_gateways"):
-        picture.card(InternetGateway, Key("internet_gateways", gateway["name"]), "Internet gateway")
-    for log in rows(inventory, "flow_logs"):
-        what = f"{log['traffic_type'].lower()} traffic, every {log['aggregation_seconds']} s"
-        picture.card(VPCFlowLogs, Key("flow_logs", log["name"]), "Flow log", what)
+def gateways(picture, inventory, vpc):
+    for gateway in inventory.rows("internet_gateways", vpc_id=vpc.vpc_id):
+        picture.card(InternetGateway, Key.of("internet_gateways", gateway), "Internet gateway")
+    for log in inventory.rows("flow_logs", resource_id=vpc.vpc_id):
+        what = f"{log.traffic_type.lower()} traffic, every {log.aggregation_seconds} s"
+        picture.card(VPCFlowLogs, Key.of("flow_logs", log), "Flow log", what)
 
 
-def zones(picture, inventory):
-    """A column for each zone: the public subnet with its NAT gateway, if it has one, above the private subnet."""
-    for zone in sorted({subnet["az"] for subnet in rows(inventory, "subnets")}):
+def zones(picture, inventory, vpc):
+    """A column per zone: the public subnet with its NAT gateway, if any, above the private subnet."""
+    subnets = inventory.rows("subnets", vpc_id=vpc.vpc_id)
+    for zone in sorted({subnet.az for subnet in subnets}):
         with picture.box("zone", f"Zone {zone}", gap=40, grow=True):
-            for subnet in sorted(rows(inventory, "subnets", az=zone), key=lambda row: row["tier"], reverse=True):
-                tier, key = subnet["tier"], Key("subnets", subnet["name"])
-                with picture.box(tier, f"{tier.title()} subnet", subnet["cidr"], of=key, gap=24, grow=tier == "public"):
+            inside = [subnet for subnet in subnets if subnet.az == zone]
+            for subnet in sorted(inside, key=lambda row: row.tier, reverse=True):
+                tier, key = subnet.tier, Key.of("subnets", subnet)
+                with picture.box(tier, f"{tier.title()} subnet", subnet.cidr, of=key, gap=24, grow=tier == "public"):
                     routes(picture, inventory, subnet)
-                    for nat in rows(inventory, "nat_gateways", subnet=key.name):
-                        served = sum(len(row["subnets"]) for row in rows(inventory, "routes", target=nat["name"]))
+                    for nat in inventory.rows("nat_gateways", subnet_id=key.id):
+                        served = sum(
+                            len(row.subnet_ids) for row in inventory.rows("routes", target_id=nat.nat_gateway_id)
+                        )
                         picture.card(
                             NATGateway,
-                            Key("nat_gateways", nat["name"]),
+                            Key.of("nat_gateways", nat),
                             "NAT gateway",
                             f"for {served} private subnet{'' if served == 1 else 's'}",
                         )
@@ -83,29 +86,28 @@ def zones(picture, inventory):
 
 def routes(picture, inventory, subnet):
     names = {"internet_gateway": "internet gateway", "nat_gateway": "NAT gateway", "vpc_endpoint": "endpoint"}
-    table = rows(inventory, "routes", route_table=subnet["route_table"])
-    lines = [
-        f"{short_destination(row['destination'])} → {names.get(row['target_type'], row['target'])}" for row in table
-    ]
+    table = inventory.rows("routes", route_table_id=subnet.route_table_id)
+    lines = [f"{short_destination(row.destination)} → {names.get(row.target_type, row.target)}" for row in table]
     if table:
-        picture.card(RouteTable, Key("routes", subnet["route_table"]), "Route table", *lines, at=subnet["name"])
+        key = Key("routes", subnet.route_table_id, subnet.route_table)
+        picture.card(RouteTable, key, "Route table", *lines, at=subnet.subnet_id)
 
 
-def endpoints(picture, inventory):
+def endpoints(picture, inventory, vpc):
     for kind in ("Gateway", "Interface"):
-        found = rows(inventory, "endpoints", type=kind)
+        found = inventory.rows("endpoints", type=kind, vpc_id=vpc.vpc_id)
         if found:
-            where = f"an address in each of {len(found[0]['subnets'])} subnets" if kind == "Interface" else ""
+            where = f"an address in each of {len(found[0].subnet_ids)} subnets" if kind == "Interface" else ""
             with picture.box("group", f"{kind} endpoints", where, direction="row", gap=16, grow=kind == "Interface"):
                 for endpoint in found:
-                    picture.card(Endpoint, Key("endpoints", endpoint["name"]), endpoint["service"])
+                    picture.card(Endpoint, Key.of("endpoints", endpoint), endpoint.service)
 
 
-def security_groups(picture, inventory):
-    groups = [Key("security_groups", row["name"]) for row in rows(inventory, "security_groups")]
+def security_groups(picture, inventory, vpc):
+    groups = [Key.of("security_groups", row) for row in inventory.rows("security_groups", vpc_id=vpc.vpc_id)]
     if groups:
         with picture.box("group", "Security groups"):
             for key in in_order(groups, group_flows(inventory)):
-                out = rows(inventory, "security_group_rules", security_group=key.name, direction="egress")
-                lines = [f"out {port(rule)} → {short_destination(picture.short(rule['peer']))}" for rule in out]
+                out = inventory.rows("security_group_rules", group_id=key.id, direction="egress")
+                lines = [f"out {port(rule)} → {short_destination(picture.short(rule.peer))}" for rule in out]
                 picture.card(GenericFirewall, key, picture.short(key.name), *(lines or ["nothing out"]))

@@ -1,13 +1,21 @@
-"""Lint, then every test suite, two at a time; ends with one line that sums them up.
+"""Lint and every test suite, several jobs at a time; ends with a one-line summary.
 
-`python scripts/test.py` runs everything, `python scripts/test.py lint unit` the parts named.
+`python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named suites, and
+`python scripts/test.py quick` runs lint and the unit tests that take less than a second.
+
+The stack is deployed once (`tests/seed.py`), with a checkpoint before page 05 and one when all of it is up. Suites and
+notebooks that need a deployed stack start from copies of these checkpoints as soon as they exist; the pages before 05
+run one after the other in an account of their own. Most of the time that Terraform's provider spends waiting is used by
+other jobs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,78 +25,272 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from workbook.emulator import branches
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
-
-@dataclass(frozen=True)
-class Suite:
-    """Arguments of pytest, the seconds one test may take, and the seconds of the whole."""
-
-    arguments: list[str]
-    test_seconds: int
-    seconds: int
-
-
-RUNNING: list[subprocess.Popen[str]] = []
-NBVAL = [
+SUITES = ("unit", "stack", "notebooks", "browser")
+# More jobs than processors, since a deployment mostly waits.
+AT_ONCE = 4
+NBVAL = (
     "--nbval",
     "--nbval-current-env",
     "--nbval-cell-timeout=600",
     "--nbval-kernel-startup-timeout=300",
     "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
-]
-# The limits are for what hangs, on a machine that has a fifth of itself to give; they are no measure of what is quick.
-SUITES = {
-    "unit": Suite(["tests/unit"], 400, 3000),
-    "stack": Suite(["tests/stack"], 1200, 6000),
-    "notebooks": Suite(["tests/notebooks", "notebooks", *NBVAL], 660, 6000),
-    "browser": Suite(["tests/browser"], 1800, 3600),
-}
+    "-p",
+    "tests.notebooks.conftest",
+    # Cells after a failed one fail because of it and hide the cause.
+    "--exitfirst",
+)
+# The modules in tests/stack that need no deployed stack.
+ALONE = ("branches", "emulator", "emulator_patches", "faults", "modules")
+SEED_SECONDS = 3000
+BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
 
 
-# Two at a time, one for each processor: the suites have accounts and homes of their own, and spend much of their time waiting.
-LANES = (("stack", "browser"), ("unit", "notebooks"))
+@dataclass(eq=False)
+class Job:
+    """One pytest process.
+
+    Attributes
+    ----------
+    suite : suite the job belongs to.
+    name : prefix of its output lines.
+    arguments : arguments for pytest.
+    test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
+        with only a fifth of its power to spare, and say nothing about expected speed.
+    checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
+    after : job whose account this one continues in; empty for an account of its own.
+    """
+
+    suite: str
+    name: str
+    arguments: Sequence[str]
+    test_seconds: int = 660
+    seconds: int = 3600
+    checkpoint: str = ""
+    after: str = ""
+
+
+@dataclass
+class Outcome:
+    """Result of a suite's jobs. `cpu`: processor seconds of its processes that have ended."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    causes: list[str] = field(default_factory=list)
+    began: float = 0.0
+    ended: float = 0.0
+    cpu: float = 0.0
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{n} {what}" for what, n in sorted(self.counts.items()) if n) or "clean"
+        return f"{found}, {self.ended - self.began:.0f} s, {self.cpu:.0f} s CPU"
+
+
+def jobs() -> list[Job]:
+    """Every job, in order of priority."""
+    pages = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    notebook = {
+        name: Job(
+            "notebooks", name, (f"notebooks/{name}.ipynb", *NBVAL), checkpoint="" if name < BEFORE_ECS else DEPLOYED
+        )
+        for name in pages
+    }
+    notebook[BEFORE_ECS].checkpoint = BEFORE_ECS
+    chain = [name for name in pages if name < BEFORE_ECS]
+    for before, name in itertools.pairwise(chain):
+        notebook[name].after = before
+    alone = [f"tests/stack/test_{name}.py" for name in ALONE]
+    return [
+        *notebook.values(),
+        Job("stack", "stack", ("tests/stack", *(f"--ignore={path}" for path in alone)), 1200, 6000, DEPLOYED),
+        Job("stack", "emulator", alone, 1200, 6000),
+        Job("browser", "browser", ("tests/browser",), 1800),
+        Job("unit", "unit", ("tests/unit",), 400, 3000),
+        Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400),
+    ]
+
+
+class Run:
+    """All jobs of one run and the accounts they use.
+
+    Parameters
+    ----------
+    scratch : directory for the accounts and the reports; removed by the caller.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.seed_home = scratch / "seed"
+        self.outcomes: dict[str, Outcome] = {}
+        self._ready: set[str] = set()
+        self._failed_seed = ""
+        self._running: dict[threading.Thread, Job] = {}
+        self._processes: list[subprocess.Popen[str]] = []
+        self._lock = threading.Lock()
+
+    def run(self, wanted: list[Job]) -> None:
+        """Run the jobs; returns when all are finished."""
+        waiting, done = list(wanted), set[str]()
+        names = {job.name for job in wanted}
+        seed = None
+        if any(job.checkpoint for job in wanted):
+            seed = threading.Thread(target=self._seed)
+            seed.start()
+        while waiting or self._running:
+            for thread in [thread for thread in self._running if not thread.is_alive()]:
+                thread.join()
+                done.add(self._running.pop(thread).name)
+            ready = [
+                job
+                for job in waiting
+                if (not job.checkpoint or job.checkpoint in self._ready or self._failed_seed)
+                and (job.after not in names or job.after in done)
+            ]
+            for job in ready[: AT_ONCE - len(self._running)]:
+                waiting.remove(job)
+                thread = threading.Thread(target=self._job, args=(job,))
+                self._running[thread] = job
+                thread.start()
+            time.sleep(0.1)
+        if seed is not None:
+            seed.join()
+
+    def end(self) -> None:
+        """Stop every process of every job, as Ctrl-C would."""
+        for process in self._processes:
+            _end(process)
+
+    def _seed(self) -> None:
+        """Deploy the stack, and announce each checkpoint to the jobs as soon as it is saved."""
+        command = [sys.executable, "-u", str(ROOT / "tests" / "seed.py"), str(self.seed_home)]
+        last = ""
+        for line in self._lines(command, "seed", SEED_SECONDS, {}):
+            if line.startswith("checkpoint "):
+                self._ready.add(line.split()[1])
+            last = line
+        if DEPLOYED not in self._ready:
+            self._failed_seed = last or "no output"
+
+    def _job(self, job: Job) -> None:
+        with self._lock:
+            outcome = self.outcomes.setdefault(job.suite, Outcome(began=time.monotonic()))
+        if job.checkpoint and self._failed_seed:
+            with self._lock:
+                outcome.counts["failed"] += 1
+                outcome.causes.append(f"{job.name}: deploying the stack it needs failed: {self._failed_seed}")
+                outcome.ended = time.monotonic()
+            return
+        first = job
+        while first.after:
+            first = next(other for other in jobs() if other.name == first.after)
+        environ = {}
+        if job.checkpoint or (job.suite == "notebooks" and job.name != "saved"):
+            home = self.scratch / first.name
+            environ = {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
+            if job.checkpoint:
+                kept = next(kept for kept in branches.listed(self.seed_home) if kept.name == job.checkpoint)
+                branches.fork(home, home=kept.home)
+        before = time.monotonic()
+        counts, causes, cpu = self._pytest(job, environ)
+        print(f"━━ {job.name}: {_said(counts)}, {time.monotonic() - before:.0f} s ━━", flush=True)
+        with self._lock:
+            outcome.counts.update(counts)
+            outcome.causes.extend(f"{job.name}: {cause}" for cause in causes)
+            outcome.cpu += cpu
+            outcome.ended = time.monotonic()
+
+    def _pytest(self, job: Job, environ: dict[str, str]) -> tuple[Counter[str], list[str], float]:
+        """Run pytest in its own process group and count from its report; a job that ran no tests has failed."""
+        report = self.scratch / f"{job.name}.xml"
+        command = [sys.executable, "-m", "pytest", *job.arguments, "--durations=5", f"--timeout={job.test_seconds}"]
+        process_cpu: list[float] = []
+        for _ in self._lines([*command, f"--junitxml={report}"], job.name, job.seconds, environ, process_cpu):
+            pass
+        code = int(process_cpu[1])
+        counts, causes = _read(report) if report.is_file() else (Counter(), [])
+        if not causes and (code != 0 or not counts):
+            counts["failed"] += 1
+            said = f"{'and' if code else 'but'} reported no {'failed ' if counts['passed'] else ''}tests"
+            causes = [f"pytest exited with {code} {said}"]
+            print(causes[0], flush=True)
+        return counts, causes, process_cpu[0]
+
+    def _lines(
+        self, command: list[str], name: str, seconds: int, environ: dict[str, str], used: list[float] | None = None
+    ) -> Iterator[str]:
+        """A command's output lines, also printed with its name; `used` receives processor seconds and exit code."""
+        kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**kept, "WORKBOOK_TARGET": "embedded", **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            text=True,
+            errors="replace",
+        )
+        self._processes.append(process)
+        over = threading.Timer(seconds, _end, (process,))
+        over.daemon = True
+        over.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"{name:<13} {line}", end="", flush=True)
+            yield line.rstrip("\n")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        over.cancel()
+        if used is not None:
+            used[:] = [usage.ru_utime + usage.ru_stime, process.returncode]
 
 
 def main(names: list[str]) -> int:
-    unknown = set(names) - {"lint", *SUITES}
+    unknown = set(names) - {"lint", *SUITES} if names != ["quick"] else set()
     if unknown:
-        print(f"There is no suite {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
+        print(f"Unknown suite: {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
         return 2
-    counts: Counter[str] = Counter()
-    took: dict[str, float] = {}
-    causes: list[str] = []
-
-    def run(name: str) -> None:
-        started = time.monotonic()
-        print(f"━━ {name} ━━", flush=True)
-        found, said = lint() if name == "lint" else run_suite(name, SUITES[name])
-        causes.extend(f"FAILED {name}: {cause}" for cause in said)
-        took[name] = time.monotonic() - started
-        print(
-            f"━━ {name}: {', '.join(f'{n} {what}' for what, n in found.items()) or 'clean'}, {took[name]:.0f} s ━━",
-            flush=True,
-        )
-        counts.update(found)
-
-    def lane(suites: tuple[str, ...]) -> None:
-        for name in suites:
-            if not names or name in names:
-                run(name)
-
-    if not names or "lint" in names:
-        run("lint")
-    with ThreadPoolExecutor(len(LANES)) as pool:
-        for done in [pool.submit(lane, suites) for suites in LANES]:
-            done.result()
-    # Once more at the end: the suites' lines are mixed, and of a long log often only the end is kept.
-    print("\n" + "".join(f"{cause}\n" for cause in causes), end="")
-    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    began = time.monotonic()
+    outcomes: dict[str, Outcome] = {}
+    quick = names == ["quick"]
+    wanted = [job for job in jobs() if not names or job.suite in names]
+    if quick:
+        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow"), 400, 3000)]
+    linter = threading.Thread(target=lambda: outcomes.update(lint=lint()))
+    if not names or quick or "lint" in names:
+        linter.start()
+    scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))
+    run = Run(scratch)
+    try:
+        run.run(wanted)
+    except KeyboardInterrupt:
+        run.end()
+        return 130
+    finally:
+        for home in (path for path in scratch.iterdir() if path.is_dir()):
+            branches.stop_all(home)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if linter.ident is not None:
+        linter.join()
+    outcomes |= {suite: run.outcomes[suite] for suite in SUITES if suite in run.outcomes}
+    # Repeated at the end: the jobs' output is interleaved, and often only the end of a long log is kept.
+    print()
+    for suite, outcome in outcomes.items():
+        for cause in outcome.causes:
+            print(f"FAILED {suite}: {cause}")
+    for suite, outcome in outcomes.items():
+        print(f"{suite:<10} {outcome}")
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"all        {time.monotonic() - began:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} s CPU")
+    counts: Counter[str] = sum((outcome.counts for outcome in outcomes.values()), Counter())
     if names == ["lint"]:
         print("lint failed" if counts["failed"] else "lint is clean")
     else:
@@ -96,8 +298,9 @@ def main(names: list[str]) -> int:
     return int(counts["failed"] > 0 or (names != ["lint"] and counts["passed"] == 0))
 
 
-def lint() -> tuple[Counter[str], list[str]]:
-    """Run every linter; each that complains counts as one failure, and is named."""
+def lint() -> Outcome:
+    """Run every linter; each one that complains counts as one failure and is named."""
+    outcome = Outcome(began=time.monotonic())
     shell = [
         str(path.relative_to(ROOT))
         for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run")
@@ -108,75 +311,31 @@ def lint() -> tuple[Counter[str], list[str]]:
         [str(BIN / "ruff"), "check", "--output-format=concise", "."],
         [str(BIN / "ruff"), "format", "--check", "."],
         [str(BIN / "mypy")],
+        # The container runs Python 3.9; this is the oldest version that mypy knows. A unit test runs it on 3.9.
+        [str(BIN / "mypy"), "--python-version=3.10", "container"],
+        [str(BIN / "lint-imports"), "--no-cache"],
+        [sys.executable, "scripts/module_readme.py", "--check"],
         [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
         ["shellcheck", *shell],
     ]
-    failed: list[str] = []
     for command in commands:
         label = " ".join([Path(command[0]).name, *command[1:]])
         if shutil.which(command[0]) is None:
-            # Where nobody watches, a linter that is not there is not a linter that is content.
+            # In CI nobody is watching, so a missing linter counts as a failure.
             if os.environ.get("CI"):
-                failed.append(f"{label}: not installed")
+                outcome.causes.append(f"{label}: not installed")
             print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
             continue
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         print(f"{'ok' if done.returncode == 0 else 'FAILED':<8} {label}", flush=True)
         if done.returncode:
-            failed.append(label)
+            outcome.causes.append(label)
             lines = (done.stdout + done.stderr).splitlines()
-            print(
-                "\n".join([*lines[:60], *([f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else [])]),
-                flush=True,
-            )
-    return Counter(failed=len(failed)), failed
-
-
-def run_suite(name: str, suite: Suite) -> tuple[Counter[str], list[str]]:
-    """Run pytest in a process group of its own, and count by its report; a suite that ran nothing has failed.
-
-    Returns the counts, and a line with test and cause for each failure.
-    """
-    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
-    with tempfile.TemporaryDirectory(prefix="workbook-tests-") as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *suite.arguments,
-            "--durations=5",
-            f"--timeout={suite.test_seconds}",
-            f"--junitxml={report}",
-        ]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**kept, "WORKBOOK_TARGET": "embedded"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-            text=True,
-            errors="replace",
-        )
-        RUNNING.append(process)
-        over = threading.Timer(suite.seconds, _end, (process,))
-        over.daemon = True
-        over.start()
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(f"{name:<9} {line}", end="", flush=True)
-        code = process.wait()
-        over.cancel()
-        counts, causes = _read(report) if report.is_file() else (Counter(), [])
-    if not causes and (code != 0 or not counts):
-        counts["failed"] += 1
-        causes = [
-            f"pytest ended with {code}, {'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"
-        ]
-        print(causes[0], flush=True)
-    return counts, causes
+            more = [f"… {len(lines) - 60} more lines: {label}"] if len(lines) > 60 else []
+            print("\n".join([*lines[:60], *more]), flush=True)
+    outcome.counts["failed"] = len(outcome.causes)
+    outcome.ended = time.monotonic()
+    return outcome
 
 
 def _read(report: Path) -> tuple[Counter[str], list[str]]:
@@ -186,37 +345,32 @@ def _read(report: Path) -> tuple[Counter[str], list[str]]:
         failures = [*case.iter("failure"), *case.iter("error")]
         counts["failed" if failures else "skipped" if case.find("skipped") is not None else "passed"] += 1
         for failure in failures[:1]:
-            message, last = (
-                " ".join(_words(failure.get("message") or "")),
-                (failure.text or "").strip().rpartition("\n")[2],
-            )
+            message = " ".join(_words(failure.get("message") or ""))
+            last = (failure.text or "").strip().rpartition("\n")[2]
             causes.append(f"{case.get('classname')}::{case.get('name')}: {message[:400]} … {' '.join(_words(last))}")
     return counts, causes
+
+
+def _said(counts: Counter[str]) -> str:
+    return ", ".join(f"{n} {what}" for what, n in sorted(counts.items()) if n) or "nothing ran"
 
 
 def _words(text: str) -> list[str]:
     return re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", text).split()
 
 
-def _end(process: subprocess.Popen[str]) -> int:
+def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
-        print("A suite took too long, or was interrupted, and is ended.", flush=True)
+        print("A job took too long or was interrupted; stopping it.", flush=True)
     for number, seconds in ((signal.SIGINT, 120), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        try:
-            return process.wait(seconds) or 1
-        except subprocess.TimeoutExpired:
-            continue
-    return 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
 
 
 if __name__ == "__main__":
-    # A shell starts its background jobs with SIGINT ignored; every process of the tests would inherit that.
+    # A shell starts its background jobs with SIGINT ignored, and every test process would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        for running in RUNNING:
-            _end(running)
-        sys.exit(130)
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbook.errors import WorkbookError
+from workbook.layers import BY_KEY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)"
     )
+    known = ", ".join(BY_KEY)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
@@ -39,15 +41,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "deploy everything and print the application's address")
     add("plan", _plan, "show what would change").add_argument(
-        "layer", nargs="*", help="vpc, ecr, iam, s3, ecs; without one, everything"
+        "layer", nargs="*", help=f"{known}; without one, everything"
     )
     add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
     add("destroy", _destroy, "destroy everything that the state holds")
-    add("tables", _tables, "show the live resources of a layer").add_argument("layer")
+    add("tables", _tables, "show the live resources of a layer").add_argument("layer", help=known)
     claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
-    claims.add_argument(
-        "--layer", action="append", help="vpc, ecr, iam, s3, ecs or general; may be repeated (default: all)"
-    )
+    claims.add_argument("--layer", action="append", help=f"{known} or general; may be repeated (default: all)")
     claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
     frameworks = add(
         "compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap"
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     frameworks.add_argument("--framework", help="such as 'CIS AWS' or 'SOC 2' (default: all)")
     frameworks.add_argument("--format", choices=["table", "html"], default="table")
     diagram = add("diagram", _diagram, "draw a layer, or the architecture, from the live resources")
-    diagram.add_argument("name", help="vpc, ecr, iam, s3, ecs or architecture")
+    diagram.add_argument("name", help=f"{known} or architecture")
     diagram.add_argument(
         "-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)"
     )
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="seconds between two checks of the bucket (default: as deployed)",
     )
+    checkpoint = add("checkpoint", _checkpoint, "keep the embedded account as it is, and come back to it")
+    checkpoint.add_argument("action", choices=["list", "save", "restore", "drop"])
+    checkpoint.add_argument("name", nargs="?", default="", help="of the checkpoint; not needed for list")
     add("lab", _lab, "open JupyterLab on the first notebook")
     add("clean", _clean, "remove what runs have written, when nothing is deployed")
     return parser
@@ -106,14 +109,15 @@ def _tables(options: argparse.Namespace) -> None:
 
 def _claims(options: argparse.Namespace) -> int:
     from workbook.claims import judge
+    from workbook.compliance import export
 
     wb = _open(options)
     results = judge(wb.inventory(), options.layer, wb.target.kind)
     forms = {
         "table": lambda: results.rendered().text,
-        "json": results.to_json,
-        "junit": results.to_junit,
-        "html": results.to_html,
+        "json": lambda: export.to_json(results),
+        "junit": lambda: export.to_junit(results),
+        "html": lambda: export.to_html(results),
     }
     print(forms[options.format]())
     return int(bool(results.failed))
@@ -157,6 +161,20 @@ def _container(options: argparse.Namespace) -> int:
     wb = _open(options)
     environment = {"CHECK_INTERVAL": str(options.interval)} if options.interval is not None else None
     return container.follow(container.run(wb.inventory(), wb.target, environment=environment))
+
+
+def _checkpoint(options: argparse.Namespace) -> None:
+    wb = _open(options)
+    if options.action == "list":
+        print(wb.checkpoints().text)
+        return
+    if not options.name:
+        raise WorkbookError(f"Name the checkpoint to {options.action}.", "workbook checkpoint list shows them.")
+    if options.action == "drop":
+        wb.deployment.drop(options.name)
+        print(f"Dropped {options.name}.")
+    else:
+        print((wb.checkpoint if options.action == "save" else wb.restore)(options.name).text)
 
 
 def _lab(options: argparse.Namespace) -> int:

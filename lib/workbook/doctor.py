@@ -1,9 +1,8 @@
-"""What is installed, which target, what is deployed; and the removal of what runs wrote, once nothing is deployed."""
+"""What is installed, which target is selected, what is deployed; and cleaning up once nothing is deployed."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -18,24 +17,26 @@ from typing import Literal
 from packaging.requirements import InvalidRequirement, Requirement
 
 from workbook import emulator
+from workbook.deployment import count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS, ROOT, emulator_dir, home
+from workbook.host.run_directory import RunDirectory
 from workbook.target import choose_target
 from workbook.terraform import binary
-from workbook.terraform.hcl import layer_addresses, layers_of, root_address
 from workbook.terraform.provider import find_mirror
 from workbook.terraform.settings import read_settings
 
 State = Literal["ok", "optional", "missing"]
 _WORDS: dict[State, str] = {"ok": "ok", "optional": "-", "missing": "MISSING"}
 _DISK_NEEDED = 2 * 10**9  # bytes; the AWS provider alone takes 0.7
-# What the home keeps after a clean: programs of the set-up, not of a run.
+# What stays in the home after a clean: programs that setup installed, not output of a run.
 _KEPT = frozenset({"bin", "provider-cache", "simulator", "audit-env"})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `optional` lacks without harm; `missing` has to be mended, and `next_step` says how."""
+    """One line of the report. `optional` can be absent; `missing` needs fixing, and `next_step` says how."""
 
     name: str
     state: State
@@ -59,7 +60,7 @@ def doctor() -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding of the report, in its order; a check that cannot be made is a finding too."""
+    """Every finding of the report, in order; a check that fails to run is a finding too."""
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("Python", _python),
         ("packages", _packages),
@@ -70,6 +71,7 @@ def examine() -> Iterator[Finding]:
         ("git", _git),
         ("target", _target),
         ("embedded AWS", _embedded),
+        ("checkpoints", _checkpoints),
         ("deployed", _deployed),
         ("disk", _disk),
     ]
@@ -85,58 +87,31 @@ def clean() -> int:
 
     Returns
     -------
-    Exit code: 1 when something is deployed (nothing is removed then), else 0.
+    Exit code: 1 if something is deployed (then nothing is removed), else 0.
     """
     directory = home()
     if not directory.is_dir():
         print("Nothing to remove.")
         return 0
-    deployed = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    deployed = _still_deployed()
     if deployed:
         for name, resources in deployed.items():
             print(f"{name} is still deployed: {_counts(resources)}.")
         print(
-            "Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
+            "Nothing was removed. Run `make destroy` with the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET, then "
+            "clean again."
         )
         return 1
-    stopped = emulator.stop()
+    stopped = branches.stop_all(directory)
     removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]
     for entry in removed:
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    print(f"Removed {len(removed)} entries of {directory}{'; the embedded AWS was stopped' if stopped else ''}.")
+    print(f"Removed {len(removed)} entries from {directory}{'; stopped the embedded AWS' if stopped else ''}.")
     return 0
 
 
-def resources_by_layer(run: Path, environment: Path) -> dict[str, int]:
-    """Number of resource instances in the state of a run, by layer; what belongs to none is `other`.
-
-    Parameters
-    ----------
-    run : directory of one environment on one target, as `workbook.host.paths.run_dir` gives it.
-    environment : directory of the environment's `.tf` files.
-    """
-    try:
-        state = json.loads((run / "terraform.tfstate").read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise WorkbookError(
-            f"The state {run / 'terraform.tfstate'} cannot be read: {error}.",
-            "Terraform keeps the one before as terraform.tfstate.backup.",
-        ) from error
-    owner = {address: layer for layer in layers_of(environment) for address in layer_addresses(environment, layer)}
-    counts = dict.fromkeys(layers_of(environment), 0)
-    for resource in state.get("resources", []):
-        if resource.get("mode") != "managed":
-            continue
-        address = ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
-        layer = owner.get(root_address(address), "other")
-        counts[layer] = counts.get(layer, 0) + len(resource.get("instances", []))
-    return counts
-
-
 def find_browser() -> Path | None:
-    """A Chromium for the browser tests: the system's, else Playwright's own."""
+    """A Chromium for the browser tests: the system's, or else Playwright's."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return Path(found)
@@ -153,7 +128,7 @@ def find_browser() -> Path | None:
 
 
 def differences_from_lock(lock: Path) -> list[str]:
-    """Packages of the lock that this Python lacks or has in another version, such as `boto3 1.40.0 (lock: 1.44.5)`."""
+    """Packages of the lock that are missing here or differ in version, such as `boto3 1.40.0 (lock: 1.44.5)`."""
     differences = []
     for line in lock.read_text().splitlines():
         if not re.match(r"[A-Za-z0-9]", line):
@@ -176,7 +151,7 @@ def differences_from_lock(lock: Path) -> list[str]:
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this by hand may have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by hand, it may be an older one
         yield Finding("Python", "missing", f"{version} is too old", "Install Python 3.11 or newer, then: make setup")
     else:
         yield Finding("Python", "ok", f"{version} ({sys.executable})")
@@ -187,33 +162,21 @@ def _packages() -> Iterator[Finding]:
     if different:
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
         yield Finding(
-            "packages", "missing", f"not as in requirements.lock: {', '.join(different[:3])}{more}", "make setup"
+            "packages", "missing", f"differ from requirements.lock: {', '.join(different[:3])}{more}", "make setup"
         )
     else:
-        yield Finding("packages", "ok", "as in requirements.lock")
+        yield Finding("packages", "ok", "match requirements.lock")
 
 
 def _terraform() -> Iterator[Finding]:
-    found = binary.installed()
-    if found is None:
-        yield Finding(
-            "Terraform", "missing", "not on the PATH", "make setup fetches it, or install Terraform 1.10 or newer"
-        )
-    elif not found.usable:
-        yield Finding(
-            "Terraform",
-            "missing",
-            f"{found.path} is {found.version or 'of an unknown version'}",
-            "Install Terraform 1.10 or newer",
-        )
-    else:
-        yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
+    found = binary.require()
+    yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
 
 
 def _provider() -> Iterator[Finding]:
     mirror = find_mirror(os.environ)
     if mirror is not None:
-        yield Finding("AWS provider", "ok", f"from the mirror {mirror}")
+        yield Finding("AWS provider", "ok", f"from the mirror in {mirror}")
         return
     caches = [
         path
@@ -223,7 +186,7 @@ def _provider() -> Iterator[Finding]:
     yield Finding(
         "AWS provider",
         "ok",
-        f"cached in {caches[0]}" if caches else "Terraform fetches it from its registry on the first run",
+        f"cached in {caches[0]}" if caches else "Terraform downloads it from its registry on the first run",
     )
 
 
@@ -238,7 +201,7 @@ def _graphviz() -> Iterator[Finding]:
             "Graphviz", "missing", "neither dot on the PATH nor pygraphviz", "make setup, or install graphviz"
         )
     else:
-        yield Finding("Graphviz", "ok", f"the one that comes with pygraphviz {pygraphviz.__version__}")
+        yield Finding("Graphviz", "ok", f"bundled with pygraphviz {pygraphviz.__version__}")
 
 
 def _browser() -> Iterator[Finding]:
@@ -266,22 +229,28 @@ def _git() -> Iterator[Finding]:
 
 def _target() -> Iterator[Finding]:
     environment = os.environ.get("WORKBOOK_ENVIRONMENT") or "dev"
-    # The address is not asked for here: a report starts nothing.
-    target = choose_target(read_settings(environment).region, lambda: "http://127.0.0.1")
+    target = choose_target(read_settings(environment).region)
     yield Finding("target", "ok", f"{target.label}, environment {environment}")
 
 
 def _embedded() -> Iterator[Finding]:
     running = emulator.find()
     if running is None:
-        yield Finding("embedded AWS", "ok", "not running; it starts when it is needed")
+        yield Finding("embedded AWS", "ok", "not running; it starts when needed")
         return
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime((emulator_dir() / "emulator.json").stat().st_mtime))
     yield Finding("embedded AWS", "ok", f"{running.url}, process {running.pid}, since {since}")
 
 
+def _checkpoints() -> Iterator[Finding]:
+    kept = branches.listed()
+    memory = sum(checkpoint.memory for checkpoint in kept)
+    text = f"{', '.join(checkpoint.name for checkpoint in kept)}: {memory / 10**6:.0f} MB of memory" if kept else "none"
+    yield Finding("checkpoints", "ok", text)
+
+
 def _deployed() -> Iterator[Finding]:
-    found = {run.name: resources for run in _runs() if (resources := _still_deployed(run))}
+    found = _still_deployed()
     for name, resources in found.items():
         yield Finding("deployed", "ok", f"{name}: {sum(resources.values())} resources: {_counts(resources)}")
     if not found:
@@ -294,33 +263,29 @@ def _disk() -> Iterator[Finding]:
     text = f"{free / 10**9:.1f} GB free for {home()}"
     if not os.access(existing, os.W_OK):
         yield Finding(
-            "disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you may write to"
+            "disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you can write to"
         )
     elif free < _DISK_NEEDED:
-        yield Finding("disk", "missing", text, f"Make room: {_DISK_NEEDED / 10**9:.0f} GB are needed")
+        yield Finding("disk", "missing", text, f"Free up space: {_DISK_NEEDED / 10**9:.0f} GB needed")
     else:
         yield Finding("disk", "ok", text)
 
 
-def _runs() -> list[Path]:
-    return sorted(path.parent for path in home().glob("*/terraform.tfstate"))
-
-
-def _still_deployed(run: Path) -> dict[str, int]:
-    """Resources of a run that are there, by layer; those of an embedded AWS that has ended are gone with it."""
-    environments = [path for path in ENVIRONMENTS.iterdir() if run.name.startswith(f"{path.name}-")]
-    if run.name.endswith("-embedded"):
-        running = emulator.find()
-        record = run / "instance"
-        if running is None or not record.is_file() or record.read_text() != running.instance:
-            return {}
-    if not environments:
-        raise WorkbookError(
-            f"{run} holds a state of an environment that terraform/environments does not have.",
-            "Put the environment back, or destroy by hand.",
-        )
-    counts = resources_by_layer(run, max(environments, key=lambda path: len(path.name)))
-    return {layer: count for layer, count in counts.items() if count}
+def _still_deployed() -> dict[str, dict[str, int]]:
+    """Run directory -> resources by layer, for every run that has any; those of an embedded AWS that has stopped are gone."""
+    running = emulator.find()
+    found: dict[str, dict[str, int]] = {}
+    for run in RunDirectory.all():
+        if run.target == "embedded" and (running is None or run.instance != running.instance):
+            continue
+        if not (ENVIRONMENTS / run.environment / "locals.tf").is_file():
+            raise WorkbookError(
+                f"{run.path} has the state of an environment that is not in terraform/environments.",
+                "Restore the environment, or destroy its resources by hand.",
+            )
+        counts = count_by_layer(run, ENVIRONMENTS / run.environment)
+        found[run.path.name] = {layer: count for layer, count in counts.items() if count}
+    return {name: resources for name, resources in found.items() if resources}
 
 
 def _counts(resources: dict[str, int]) -> str:

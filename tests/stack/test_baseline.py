@@ -1,4 +1,4 @@
-"""The first version beside the improved one: deployed on the same account, lacking what it is said to lack, gone without a trace."""
+"""The first version next to the improved one: in the same account, lacking what it should, destroyed cleanly."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 from workbook.workbook import Workbook
 
 pytestmark = pytest.mark.stack
 
 
 class Beside:
-    """The baseline, deployed; what was seen of dev before it came, and of both while it stood."""
+    """The deployed baseline: dev's inventory before it was deployed, and the baseline's while it was up."""
 
     def __init__(self, stack: Any) -> None:
         self.dev_before: Inventory = stack.inventory()
@@ -25,7 +25,7 @@ class Beside:
 
 @pytest.fixture(scope="module")
 def baseline(stack: Any) -> Iterator[Beside]:
-    # Whatever fails, even half-way through an apply, the other tests find an account with dev alone.
+    # Whatever fails, even halfway through an apply, the other tests get an account with only dev in it.
     workbook = Workbook("baseline")
     try:
         yield Beside(stack)
@@ -34,14 +34,14 @@ def baseline(stack: Any) -> Iterator[Beside]:
             workbook.destroy()
 
 
-def only(inventory: Inventory, table: str) -> dict[str, Any]:
-    (row,) = inventory.records(table)
+def only(inventory: Inventory, table: str) -> Row:
+    (row,) = inventory.rows(table)
     return row
 
 
 def seen_live(baseline: Beside, layer: str) -> str:
     """The comparison of a layer, as it is shown."""
-    return baseline.workbook.versions(layer).text
+    return baseline.workbook.comparison(layer).text
 
 
 def test_the_first_version_is_network_registry_and_identity(baseline: Beside) -> None:
@@ -57,21 +57,21 @@ def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
     assert plan.empty, plan.rendered().text
 
 
-def test_dev_is_what_it_was(stack: Any, baseline: Beside) -> None:
+def test_dev_is_unchanged(stack: Any, baseline: Beside) -> None:
     now = stack.inventory()
-    assert {name: now.records(name) for name in now} == {name: baseline.dev_before.records(name) for name in now}
-    assert only(now, "vpcs")["cidr"] != only(baseline.inventory, "vpcs")["cidr"]
+    assert {name: now.rows(name) for name in now} == {name: baseline.dev_before.rows(name) for name in now}
+    assert only(now, "vpcs").cidr != only(baseline.inventory, "vpcs").cidr
 
 
 def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
     prefix = baseline.workbook.settings.prefix
     named = {
-        table: [row["name"] for row in baseline.inventory.records(table)]
+        table: [row.name for row in baseline.inventory.rows(table)]
         for table in ("vpcs", "subnets", "internet_gateways", "repositories", "roles", "instance_profiles")
     }
     assert all(len(names) == 1 and names[0].startswith(f"{prefix}-") for names in named.values()), named
     for table in ("vpcs", "roles"):
-        tags = only(baseline.inventory, table)["tags"]
+        tags = only(baseline.inventory, table).tags
         assert (tags["Environment"], tags["ManagedBy"]) == ("baseline", "terraform")
 
 
@@ -81,37 +81,37 @@ def test_its_names_and_tags_are_its_own(baseline: Beside) -> None:
 def test_the_network_is_one_open_subnet_in_one_zone(baseline: Beside) -> None:
     inventory = baseline.inventory
     subnet = only(inventory, "subnets")
-    assert (subnet["az"], subnet["tier"], subnet["public_ip_on_launch"]) == ("us-east-1a", "public", True)
-    assert all(route["main"] for route in inventory.records("routes"))
+    assert (subnet.az, subnet.tier, subnet.public_ip_on_launch) == ("us-east-1a", "public", True)
+    assert all(route.main for route in inventory.rows("routes"))
     for absent in ("nat_gateways", "endpoints", "flow_logs"):
-        assert inventory.records(absent) == []
-    entries = [entry for entry in inventory.records("nacl_entries") if entry["rule_number"] < 32767]
-    assert {(e["is_default"], e["direction"], e["action"], e["ports"], e["cidr"]) for e in entries} == {
+        assert inventory.rows(absent) == ()
+    entries = [entry for entry in inventory.rows("nacl_entries") if entry.rule_number < 32767]
+    assert {(e.is_default, e.direction, e.action, e.ports, e.cidr) for e in entries} == {
         (True, direction, "allow", "all", "0.0.0.0/0") for direction in ("ingress", "egress")
     }
-    rules = [rule for rule in inventory.records("security_group_rules") if rule["security_group"] != "default"]
-    assert {(rule["direction"], rule["ports"], rule["peer"]) for rule in rules} == {
+    rules = [rule for rule in inventory.rows("security_group_rules") if rule.security_group != "default"]
+    assert {(rule.direction, rule.ports, rule.peer) for rule in rules} == {
         ("ingress", "8080", "0.0.0.0/0"),
         ("egress", "all", "0.0.0.0/0"),
     }
 
 
-def test_the_repository_has_defaults_only(baseline: Beside) -> None:
+def test_the_repository_has_only_defaults(baseline: Beside) -> None:
     repository = only(baseline.inventory, "repositories")
-    assert repository["tag_mutability"] == "MUTABLE" and repository["scan_on_push"] is False
-    assert (repository["lifecycle_rules"], repository["policy_statements"]) == (0, 0)
+    assert repository.tag_mutability == "MUTABLE" and repository.scan_on_push is False
+    assert (repository.lifecycle_rules, repository.policy_statements) == (0, 0)
 
 
 def test_the_role_is_broad_shared_and_unbounded(baseline: Beside) -> None:
     role = only(baseline.inventory, "roles")
-    assert role["boundary"] == "" and role["trust_conditions"] == []
-    assert role["trusted"] == ["Service: ec2.amazonaws.com", "Service: ecs-tasks.amazonaws.com"]
-    assert role["instance_profiles"] == [only(baseline.inventory, "instance_profiles")["name"]]
-    (own,) = [s for s in baseline.inventory.records("iam_statements") if s["kind"] == "inline"]
-    assert (own["effect"], own["actions"], own["resources"]) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
+    assert role.boundary == "" and role.trust_conditions == []
+    assert role.trusted == ["Service: ec2.amazonaws.com", "Service: ecs-tasks.amazonaws.com"]
+    assert role.instance_profiles == [only(baseline.inventory, "instance_profiles").name]
+    (own,) = [s for s in baseline.inventory.rows("iam_statements") if s.kind == "inline"]
+    assert (own.effect, own.actions, own.resources) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
 
 
-# ── what the workbook says of it ──
+# ── what the workbook says about it ──
 
 
 def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
@@ -144,10 +144,10 @@ def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) 
     assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
 
 
-def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:
+def test_destroy_removes_all_of_it_and_nothing_of_dev(stack: Any, baseline: Beside) -> None:
     baseline.workbook.destroy()
     assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
     left = baseline.workbook.inventory(fresh=True)
-    assert {name: left.records(name) for name in left if left.records(name)} == {}
+    assert {name: left.rows(name) for name in left if left.rows(name)} == {}
     assert "not deployed" in seen_live(baseline, "vpc") and "none" not in seen_live(baseline, "ecr")
-    assert [row["name"] for row in stack.inventory().records("vpcs")] == [f"{stack.scope.prefix}-vpc"]
+    assert [row.name for row in stack.inventory().rows("vpcs")] == [f"{stack.scope.prefix}-vpc"]

@@ -1,8 +1,8 @@
-"""Claims turn when somebody changes what is deployed.
+"""Claims change their verdict when someone changes what is deployed.
 
-The deployed resources are changed with boto3, all at once, read again, judged, and put back. What AWS (or its stand-in) cannot be
-put into without leaving a trace, such as a deleted flow log, is shown on the inventory instead: tests/unit/test_claims.py has a
-change for every claim.
+The deployed resources are changed with boto3, all at once, read again, judged, and restored. Changes that cannot be
+undone without a trace in AWS (or its stand-in), such as a deleted flow log, are made in the inventory instead:
+tests/unit/test_claims.py has a change for every claim.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from workbook.claims import Results, Verdict, judge
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 
 pytestmark = pytest.mark.stack
 
@@ -26,7 +26,7 @@ ANYWHERE = "0.0.0.0/0"
 
 @dataclass
 class Live:
-    """The deployed environment in the hands of somebody who changes it; `undo` holds how each change is taken back."""
+    """The deployed environment while someone changes it; `undo` holds how to revert each change."""
 
     stack: Any
     inventory: Inventory
@@ -35,18 +35,18 @@ class Live:
     def client(self, service: str, region: str | None = None) -> Any:
         return self.stack.client(service, region)
 
-    def row(self, table: str, name: str) -> dict[str, Any]:
-        """The row whose name is the prefix and this ending."""
+    def row(self, table: str, name: str) -> Row:
+        """The row whose name is the prefix plus this ending."""
         full = f"{self.stack.scope.prefix}{name}"
-        (found,) = [row for row in self.inventory.records(table) if row["name"] == full]
+        (found,) = [row for row in self.inventory.rows(table) if row.name == full]
         return found
 
     def bucket(self, kind: str) -> str:
-        (name,) = [row["name"] for row in self.inventory.records("buckets") if f"-{kind}-" in row["name"]]
+        (name,) = [row.name for row in self.inventory.rows("buckets") if f"-{kind}-" in row.name]
         return str(name)
 
     def after(self, call: Callable[..., Any], **arguments: Any) -> None:
-        """Call this when everything is put back."""
+        """Call this when everything is restored."""
         self.undo.callback(call, **arguments)
 
 
@@ -55,34 +55,34 @@ class Live:
 
 def network(live: Live) -> None:
     ec2, vpc = live.client("ec2"), live.row("vpcs", "-vpc")
-    subnet = live.row("subnets", f"-vpc-public-{live.stack.scope.region}a")["subnet_id"]
+    subnet = live.row("subnets", f"-vpc-public-{live.stack.scope.region}a").subnet_id
     ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
     live.after(ec2.modify_subnet_attribute, SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
-    ec2.modify_vpc_attribute(VpcId=vpc["vpc_id"], EnableDnsHostnames={"Value": False})
-    live.after(ec2.modify_vpc_attribute, VpcId=vpc["vpc_id"], EnableDnsHostnames={"Value": True})
+    ec2.modify_vpc_attribute(VpcId=vpc.vpc_id, EnableDnsHostnames={"Value": False})
+    live.after(ec2.modify_vpc_attribute, VpcId=vpc.vpc_id, EnableDnsHostnames={"Value": True})
 
-    gateway = live.inventory.records("internet_gateways")[0]["internet_gateway_id"]
-    main = next(row["route_table_id"] for row in live.inventory.records("routes") if row["main"])
+    gateway = live.inventory.rows("internet_gateways")[0].internet_gateway_id
+    main = next(row.route_table_id for row in live.inventory.rows("routes") if row.main)
     ec2.create_route(RouteTableId=main, DestinationCidrBlock="198.51.100.0/24", GatewayId=gateway)
     live.after(ec2.delete_route, RouteTableId=main, DestinationCidrBlock="198.51.100.0/24")
     (out,) = [
         row
-        for row in live.inventory.records("routes")
-        if row["route_table"].endswith(f"-private-{live.stack.scope.region}c") and row["target_type"] == "nat_gateway"
+        for row in live.inventory.rows("routes")
+        if row.route_table.endswith(f"-private-{live.stack.scope.region}c") and row.target_type == "nat_gateway"
     ]
-    ec2.delete_route(RouteTableId=out["route_table_id"], DestinationCidrBlock=ANYWHERE)
+    ec2.delete_route(RouteTableId=out.route_table_id, DestinationCidrBlock=ANYWHERE)
     live.after(
         ec2.create_route,
-        RouteTableId=out["route_table_id"],
+        RouteTableId=out.route_table_id,
         DestinationCidrBlock=ANYWHERE,
-        NatGatewayId=out["target_id"],
+        NatGatewayId=out.target_id,
     )
 
-    tags = [{"Key": key, "Value": vpc["tags"][key]} for key in ("Environment", "Owner")]
-    ec2.create_tags(Resources=[vpc["vpc_id"]], Tags=[{"Key": "Environment", "Value": "prod"}])
-    ec2.delete_tags(Resources=[vpc["vpc_id"]], Tags=[{"Key": "Owner"}])
-    live.after(ec2.create_tags, Resources=[vpc["vpc_id"]], Tags=tags)
-    name = live.inventory.records("internet_gateways")[0]["name"]
+    tags = [{"Key": key, "Value": vpc.tags[key]} for key in ("Environment", "Owner")]
+    ec2.create_tags(Resources=[vpc.vpc_id], Tags=[{"Key": "Environment", "Value": "prod"}])
+    ec2.delete_tags(Resources=[vpc.vpc_id], Tags=[{"Key": "Owner"}])
+    live.after(ec2.create_tags, Resources=[vpc.vpc_id], Tags=tags)
+    name = live.inventory.rows("internet_gateways")[0].name
     ec2.create_tags(Resources=[gateway], Tags=[{"Key": "Name", "Value": "way-out"}])
     live.after(ec2.create_tags, Resources=[gateway], Tags=[{"Key": "Name", "Value": name}])
 
@@ -91,15 +91,13 @@ def network(live: Live) -> None:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
     }
-    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["endpoint_id"], PolicyDocument=json.dumps(opened))
-    live.after(
-        ec2.modify_vpc_endpoint, VpcEndpointId=endpoint["endpoint_id"], PolicyDocument=json.dumps(endpoint["policy"])
-    )
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint.endpoint_id, PolicyDocument=json.dumps(opened))
+    live.after(ec2.modify_vpc_endpoint, VpcEndpointId=endpoint.endpoint_id, PolicyDocument=json.dumps(endpoint.policy))
 
 
 def network_acls(live: Live) -> None:
     ec2 = live.client("ec2")
-    acls = {row["network_acl"]: row["network_acl_id"] for row in live.inventory.records("nacl_entries")}
+    acls = {row.network_acl: row.network_acl_id for row in live.inventory.rows("nacl_entries")}
     for name, number, egress, low, high in (
         ("public", 310, False, 22, 22),
         ("private", 150, False, 1024, 65535),
@@ -123,13 +121,13 @@ def security_groups(live: Live) -> None:
         ("-endpoint-sg", "ingress", 80, "10.0.0.0/16"),
     ):
         rule = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}]
-        group = {"GroupId": live.row("security_groups", name)["group_id"], "IpPermissions": rule}
+        group = {"GroupId": live.row("security_groups", name).group_id, "IpPermissions": rule}
         getattr(ec2, f"authorize_security_group_{direction}")(**group)
         live.after(getattr(ec2, f"revoke_security_group_{direction}"), **group)
 
 
 def registry(live: Live) -> None:
-    ecr, name = live.client("ecr"), {"repositoryName": live.row("repositories", "-app")["name"]}
+    ecr, name = live.client("ecr"), {"repositoryName": live.row("repositories", "-app").name}
     ecr.put_image_scanning_configuration(**name, imageScanningConfiguration={"scanOnPush": False})
     live.after(ecr.put_image_scanning_configuration, **name, imageScanningConfiguration={"scanOnPush": True})
     ecr.put_image_tag_mutability(**name, imageTagMutability="MUTABLE")
@@ -179,17 +177,15 @@ def identity(live: Live) -> None:
     boundary = live.row("policies", "-permissions-boundary")
     role = {"RoleName": f"{prefix}-vpc-flow-log-role"}
     iam.delete_role_permissions_boundary(**role)
-    live.after(iam.put_role_permissions_boundary, **role, PermissionsBoundary=boundary["policy_arn"])
+    live.after(iam.put_role_permissions_boundary, **role, PermissionsBoundary=boundary.policy_arn)
     weaker = {
-        **boundary["document"],
-        "Statement": [s for s in boundary["document"]["Statement"] if s["Effect"] == "Allow"],
+        **boundary.document,
+        "Statement": [s for s in boundary.document["Statement"] if s["Effect"] == "Allow"],
     }
-    old = iam.get_policy(PolicyArn=boundary["policy_arn"])["Policy"]["DefaultVersionId"]
-    new = iam.create_policy_version(
-        PolicyArn=boundary["policy_arn"], PolicyDocument=json.dumps(weaker), SetAsDefault=True
-    )
-    live.after(iam.delete_policy_version, PolicyArn=boundary["policy_arn"], VersionId=new["PolicyVersion"]["VersionId"])
-    live.after(iam.set_default_policy_version, PolicyArn=boundary["policy_arn"], VersionId=old)
+    old = iam.get_policy(PolicyArn=boundary.policy_arn)["Policy"]["DefaultVersionId"]
+    new = iam.create_policy_version(PolicyArn=boundary.policy_arn, PolicyDocument=json.dumps(weaker), SetAsDefault=True)
+    live.after(iam.delete_policy_version, PolicyArn=boundary.policy_arn, VersionId=new["PolicyVersion"]["VersionId"])
+    live.after(iam.set_default_policy_version, PolicyArn=boundary.policy_arn, VersionId=old)
 
     broad = {"RoleName": f"{prefix}-ec2-role", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
     iam.attach_role_policy(**broad)
@@ -234,7 +230,7 @@ def buckets(live: Live) -> None:
     rules(far, replica, lambda rule: {**rule, "Status": "Disabled"})
     rules(s3, logs, lambda rule: {**rule, "Expiration": {"Days": 7}})
 
-    # Last, and put back first: while the embedded AWS evaluates a policy, it must not stand in the way of the other changes.
+    # Applied last and reverted first: once the embedded AWS evaluates a policy, it must not block the other changes.
     def policy(client: Any, bucket: dict[str, str], statements: list[dict[str, Any]]) -> None:
         before = client.get_bucket_policy(**bucket)["Policy"]
         client.put_bucket_policy(**bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
@@ -247,11 +243,11 @@ def buckets(live: Live) -> None:
         [{"Sid": "Open", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": objects}],
     )
     statements = [
-        dict(row["statement"])
-        for row in live.inventory.records("bucket_policy_statements")
-        if row["bucket"] == replica["Bucket"]
+        dict(row.statement)
+        for row in live.inventory.rows("bucket_policy_statements")
+        if row.bucket == replica["Bucket"]
     ]
-    # Besides those who are named: without them nobody could put it back.
+    # Except for the named principals: without them, nobody could restore it.
     for statement in (s for s in statements if "ArnNotEquals" in s["Condition"]):
         named = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
         statement["Condition"] = {
@@ -262,8 +258,8 @@ def buckets(live: Live) -> None:
 
 def application(live: Live) -> None:
     ecs, service = live.client("ecs"), live.row("services", "-service")
-    where = {"cluster": service["cluster"], "service": service["name"]}
-    old = ecs.describe_task_definition(taskDefinition=service["task_definition"])["taskDefinition"]
+    where = {"cluster": service.cluster, "service": service.name}
+    old = ecs.describe_task_definition(taskDefinition=service.task_definition)["taskDefinition"]
     prepare, dashboard = sorted(old["containerDefinitions"], key=lambda c: c["name"] == "dashboard")
     careless = {
         **{
@@ -284,22 +280,22 @@ def application(live: Live) -> None:
     )["taskDefinition"]["taskDefinitionArn"]
     live.after(ecs.deregister_task_definition, taskDefinition=new)
     ecs.update_service(**where, taskDefinition=new, desiredCount=1)
-    live.after(ecs.update_service, **where, taskDefinition=old["taskDefinitionArn"], desiredCount=service["desired"])
+    live.after(ecs.update_service, **where, taskDefinition=old["taskDefinitionArn"], desiredCount=service.desired)
     settings = [{"name": "containerInsights", "value": "disabled"}]
-    ecs.update_cluster(cluster=service["cluster"], settings=settings)
+    ecs.update_cluster(cluster=service.cluster, settings=settings)
     live.after(
-        ecs.update_cluster, cluster=service["cluster"], settings=[{"name": "containerInsights", "value": "enhanced"}]
+        ecs.update_cluster, cluster=service.cluster, settings=[{"name": "containerInsights", "value": "enhanced"}]
     )
 
     scaling = live.client("application-autoscaling")
     target = {
         "ServiceNamespace": "ecs",
-        "ResourceId": f"service/{service['cluster']}/{service['name']}",
+        "ResourceId": f"service/{service.cluster}/{service.name}",
         "ScalableDimension": "ecs:service:DesiredCount",
     }
-    (limits,) = live.inventory.records("autoscaling")
+    (limits,) = live.inventory.rows("autoscaling")
     scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=1)
-    live.after(scaling.register_scalable_target, **target, MinCapacity=limits["minimum"], MaxCapacity=limits["maximum"])
+    live.after(scaling.register_scalable_target, **target, MinCapacity=limits.minimum, MaxCapacity=limits.maximum)
     group = f"/ecs/{live.stack.scope.prefix}"
     live.client("logs").delete_retention_policy(logGroupName=group)
     live.after(live.client("logs").put_retention_policy, logGroupName=group, retentionInDays=30)
@@ -307,14 +303,14 @@ def application(live: Live) -> None:
 
 def balancer(live: Live) -> None:
     elb, alb = live.client("elbv2"), live.row("load_balancers", "-alb")
-    arn = {"LoadBalancerArn": alb["load_balancer_arn"]}
+    arn = {"LoadBalancerArn": alb.load_balancer_arn}
     wanted = ("routing.http.drop_invalid_header_fields.enabled", "access_logs.s3.enabled")
     elb.modify_load_balancer_attributes(**arn, Attributes=[{"Key": key, "Value": "false"} for key in wanted])
     live.after(elb.modify_load_balancer_attributes, **arn, Attributes=[{"Key": key, "Value": "true"} for key in wanted])
-    (group,) = live.inventory.records("target_groups")
-    elb.modify_target_group(TargetGroupArn=group["target_group_arn"], HealthCheckPath="/")
-    live.after(elb.modify_target_group, TargetGroupArn=group["target_group_arn"], HealthCheckPath=group["health_path"])
-    forward = [{"Type": "forward", "TargetGroupArn": group["target_group_arn"]}]
+    (group,) = live.inventory.rows("target_groups")
+    elb.modify_target_group(TargetGroupArn=group.target_group_arn, HealthCheckPath="/")
+    live.after(elb.modify_target_group, TargetGroupArn=group.target_group_arn, HealthCheckPath=group.health_path)
+    forward = [{"Type": "forward", "TargetGroupArn": group.target_group_arn}]
     listener = elb.create_listener(**arn, Protocol="HTTP", Port=8081, DefaultActions=forward)["Listeners"][0][
         "ListenerArn"
     ]
@@ -323,7 +319,7 @@ def balancer(live: Live) -> None:
 
 CHANGES = (network, network_acls, security_groups, registry, identity, buckets, application, balancer)
 
-# Claim -> how the name of a resource ends that the evidence must name.
+# Claim -> ending of a resource name that the evidence must contain.
 TURNED = {
     "VPC-NO-AUTO-PUBLIC-IP": "-vpc-public-us-east-1a",
     "VPC-NAT": "-vpc-private-us-east-1c",
@@ -413,7 +409,7 @@ TURNED = {
     "GEN-ENVIRONMENT": "-vpc",
     "GEN-LOG-RETENTION": "/ecs/",
 }
-# Nothing left to look at: the data bucket logs nowhere.
+# Nothing left to judge: the data bucket logs nowhere.
 NOTHING_TO_SEE = {"S3-LOGS-ARRIVE"}
 
 
@@ -448,24 +444,24 @@ def test_only_claims_about_what_was_changed_turn(during: Results) -> None:
 
 
 def test_one_route_to_the_internet_is_noticed(stack: Any, before: Inventory) -> None:
-    """A way out through the internet gateway makes a private subnet public, and whoever lives there with it."""
+    """A route through the internet gateway makes a private subnet public, and everything in it with it."""
     ec2 = stack.client("ec2")
-    subnet = next(row for row in before.records("subnets") if row["name"].endswith("-private-us-east-1b"))
-    gateway = before.records("internet_gateways")[0]["internet_gateway_id"]
-    route = {"RouteTableId": subnet["route_table_id"], "DestinationCidrBlock": "198.51.100.0/24"}
+    subnet = next(row for row in before.rows("subnets") if row.name.endswith("-private-us-east-1b"))
+    gateway = before.rows("internet_gateways")[0].internet_gateway_id
+    route = {"RouteTableId": subnet.route_table_id, "DestinationCidrBlock": "198.51.100.0/24"}
     ec2.create_route(**route, GatewayId=gateway)
     try:
         results = judge(stack.inventory())
     finally:
         ec2.delete_route(**route)
-    assert results["VPC-PRIVATE-NO-IGW"].reason.startswith(subnet["name"])
+    assert results["VPC-PRIVATE-NO-IGW"].reason.startswith(subnet.name)
     assert {"VPC-PRIVATE-NO-IGW", "VPC-MULTI-AZ", "VPC-TIERS", "ECS-PRIVATE-SUBNETS"} <= {
         result.claim.id for result in results.failed
     }
 
 
 def test_what_may_not_be_read_is_not_passed(stack: Any, before: Inventory) -> None:
-    """AWS refuses one call: the claims that rest on it fail and say so."""
+    """AWS denies one call: the claims that depend on it fail and say so."""
     from workbook.inventory import read_inventory
 
     def refuse(**_: Any) -> None:
@@ -483,4 +479,4 @@ def test_what_may_not_be_read_is_not_passed(stack: Any, before: Inventory) -> No
 
 def test_everything_is_put_back(stack: Any, before: Inventory, during: Results) -> None:
     after = stack.inventory()
-    assert {name: after.records(name) for name in after} == {name: before.records(name) for name in before}
+    assert {name: after.rows(name) for name in after} == {name: before.rows(name) for name in before}

@@ -1,4 +1,4 @@
-"""The embedded AWS as a process: found, started once, ended, and what happens when something is in its way."""
+"""The embedded AWS as a process: found, started once, stopped, and what happens when something gets in its way."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def status(pid: int) -> str:
 
 
 class Foreign(http.server.BaseHTTPRequestHandler):
-    """Somebody else's server, which even answers the health route."""
+    """Someone else's server, which even answers the health route."""
 
     def do_GET(self) -> None:
         body = json.dumps({"instance": "somebody else", "pid": 1}).encode()
@@ -205,7 +205,7 @@ def test_an_answer_that_got_lost_is_given_again(polluted: emulator.Emulator) -> 
     assert again["SecurityGroupRules"][0]["SecurityGroupRuleId"].encode() in lost[0]
     ec2.meta.events.unregister("before-send.ec2.AuthorizeSecurityGroupIngress", send_and_lose)
 
-    # Another call, not another attempt.
+    # Another call, not a retry.
     with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidPermission\.Duplicate"):
         ec2.authorize_security_group_ingress(**rule)
     (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
@@ -286,7 +286,7 @@ def polluted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def polluted(polluted_home: Path) -> Iterator[emulator.Emulator]:
-    """One that was started from a shell full of settings which lead elsewhere."""
+    """An instance started from a shell full of settings that point elsewhere."""
     with pytest.MonkeyPatch.context() as shell:
         shell.setenv("WORKBOOK_HOME", str(polluted_home))
         shell.delenv("WORKBOOK_EMBEDDED_PORT", raising=False)

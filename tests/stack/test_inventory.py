@@ -1,4 +1,4 @@
-"""The inventory of the deployed stack, held against what boto3 says directly."""
+"""The inventory of the deployed stack, compared with what boto3 returns directly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from workbook.inventory import TABLES, Inventory, read_inventory
+from workbook.inventory import TABLES, Inventory, Row, read_inventory
+from workbook.inventory.schema import OPTIONAL_INT
 
 pytestmark = pytest.mark.stack
 
@@ -24,13 +25,13 @@ def inventory(stack: Any) -> Inventory:
     return stack.inventory()  # type: ignore[no-any-return]
 
 
-def one(inventory: Inventory, table: str, name: str) -> dict[str, Any]:
-    (row,) = [row for row in inventory.records(table) if row["name"].endswith(name)]
+def one(inventory: Inventory, table: str, name: str) -> Row:
+    (row,) = [row for row in inventory.rows(table) if row.name.endswith(name)]
     return row
 
 
 def hooked(stack: Any, event: str, handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A client factory whose clients have an event handler more."""
+    """A client factory whose clients have one more event handler."""
 
     def client(service: str, region: str | None = None) -> Any:
         created = stack.client(service, region)
@@ -52,63 +53,56 @@ def test_no_cell_is_unknown(inventory: Inventory) -> None:
     unknown = [
         (name, column)
         for name, table in TABLES.items()
-        for column, meaning in table.columns.items()
-        if not meaning.startswith("int or None") and any(row[column] is None for row in inventory.records(name))
+        for column, of in table.columns.items()
+        if of.type is not OPTIONAL_INT and any(getattr(row, column) is None for row in inventory.rows(name))
     ]
     assert unknown == []
 
 
-def test_resources_are_called_by_their_names(inventory: Inventory) -> None:
+def test_resources_are_shown_by_name(inventory: Inventory) -> None:
     random = re.compile(r"\b(vpc|subnet|sg|rtb|acl|igw|nat|vpce|pl|fl|eni)-[0-9a-f]{8,}\b")
     shown = [
-        (name, column, row[column])
+        (name, column, getattr(row, column))
         for name, table in TABLES.items()
         for column in table.order
-        for row in inventory.records(name)
-        if random.search(str(row[column]))
+        for row in inventory.rows(name)
+        if random.search(str(getattr(row, column)))
     ]
     assert shown == []
 
 
-def test_every_name_is_of_the_environment(stack: Any, inventory: Inventory) -> None:
+def test_every_name_belongs_to_the_environment(stack: Any, inventory: Inventory) -> None:
     named = [
-        (name, row["name"])
-        for name, table in TABLES.items()
-        if "name" in table.columns
-        for row in inventory.records(name)
+        (name, row.name) for name, table in TABLES.items() if "name" in table.columns for row in inventory.rows(name)
     ]
     foreign = {(table, name) for table, name in named if not stack.scope.within(name.split(":")[0])}
-    # AWS's own policy, and containers, whose names are those of the task definition.
+    # AWS's own policy, and containers, which are named in the task definition.
     assert {table for table, _ in foreign} <= {"policies", "containers"}
-    assert all(
-        one(inventory, "policies", name)["managed_by"] == "aws" for table, name in foreign if table == "policies"
-    )
+    assert all(one(inventory, "policies", name).managed_by == "aws" for table, name in foreign if table == "policies")
 
 
-def test_reading_twice_gives_the_same(stack: Any, inventory: Inventory) -> None:
+def test_reading_twice_gives_the_same_result(stack: Any, inventory: Inventory) -> None:
     again = stack.inventory()
-    assert {name: again.records(name) for name in again} == {name: inventory.records(name) for name in inventory}
+    assert {name: again.rows(name) for name in again} == {name: inventory.rows(name) for name in inventory}
 
 
 # ── against boto3 ──
 
 
-def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(
-    stack: Any, inventory: Inventory
-) -> None:
+def test_a_subnet_is_public_if_its_route_table_leads_to_an_internet_gateway(stack: Any, inventory: Inventory) -> None:
     ec2 = stack.client("ec2")
-    for row in inventory.records("subnets"):
-        by_subnet = [{"Name": "association.subnet-id", "Values": [row["subnet_id"]]}]
+    for row in inventory.rows("subnets"):
+        by_subnet = [{"Name": "association.subnet-id", "Values": [row.subnet_id]}]
         (table,) = ec2.describe_route_tables(Filters=by_subnet)["RouteTables"]
         leads_out = any(route.get("GatewayId", "").startswith("igw-") for route in table["Routes"])
-        assert row["tier"] == ("public" if leads_out else "private"), row["name"]
-        assert row["route_table_id"] == table["RouteTableId"]
-    assert sorted((row["tier"], row["az"]) for row in inventory.records("subnets")) == [
+        assert row.tier == ("public" if leads_out else "private"), row.name
+        assert row.route_table_id == table["RouteTableId"]
+    assert sorted((row.tier, row.az) for row in inventory.rows("subnets")) == [
         (tier, f"{stack.scope.region}{zone}") for tier in ("private", "public") for zone in "abc"
     ]
 
 
-def test_rules_name_the_group_that_they_let_in(stack: Any, inventory: Inventory) -> None:
+def test_rules_name_their_peer_group(stack: Any, inventory: Inventory) -> None:
     groups = stack.client("ec2").describe_security_groups()["SecurityGroups"]
     names = {
         g["GroupId"]: {t["Key"]: t["Value"] for t in g.get("Tags", [])}.get("Name", g["GroupName"]) for g in groups
@@ -121,24 +115,22 @@ def test_rules_name_the_group_that_they_let_in(stack: Any, inventory: Inventory)
         for permission in g[key]
         for pair in permission["UserIdGroupPairs"]
     }
-    rows = [r for r in inventory.records("security_group_rules") if r["peer_type"] == "security_group"]
-    assert {(r["security_group"], r["direction"], r["from_port"], r["peer"]) for r in rows} == direct
+    rows = [r for r in inventory.rows("security_group_rules") if r.peer_type == "security_group"]
+    assert {(r.security_group, r.direction, r.from_port, r.peer) for r in rows} == direct
     assert len(direct) >= 4
     counted = {
-        (r["name"], direction): sum(
-            (rule["security_group"], rule["direction"]) == (r["name"], direction) for rule in all_rules
-        )
-        for all_rules in [inventory.records("security_group_rules")]
-        for r in inventory.records("security_groups")
+        (r.name, direction): sum((rule.security_group, rule.direction) == (r.name, direction) for rule in all_rules)
+        for all_rules in [inventory.rows("security_group_rules")]
+        for r in inventory.rows("security_groups")
         for direction in ("ingress", "egress")
     }
     assert counted == {
-        (r["name"], d): r[f"{d}_rules"] for r in inventory.records("security_groups") for d in ("ingress", "egress")
+        (r.name, d): getattr(r, f"{d}_rules") for r in inventory.rows("security_groups") for d in ("ingress", "egress")
     }
 
 
 def test_every_entry_of_the_network_acls_is_there(stack: Any, inventory: Inventory) -> None:
-    vpc = inventory.records("vpcs")[0]["vpc_id"]
+    vpc = inventory.rows("vpcs")[0].vpc_id
     acls = stack.client("ec2").describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"]
     direct = sorted(
         (a["NetworkAclId"], e["Egress"], e["RuleNumber"], e["RuleAction"], e["CidrBlock"])
@@ -146,75 +138,75 @@ def test_every_entry_of_the_network_acls_is_there(stack: Any, inventory: Invento
         for e in a["Entries"]
     )
     rows = [
-        (r["network_acl_id"], r["direction"] == "egress", r["rule_number"], r["action"], r["cidr"])
-        for r in inventory.records("nacl_entries")
+        (r.network_acl_id, r.direction == "egress", r.rule_number, r.action, r.cidr)
+        for r in inventory.rows("nacl_entries")
     ]
     assert sorted(rows) == direct
 
 
-def test_roles_have_the_boundary_session_and_policies_that_iam_names(stack: Any, inventory: Inventory) -> None:
+def test_roles_have_the_boundary_session_and_policies_that_iam_reports(stack: Any, inventory: Inventory) -> None:
     iam = stack.client("iam")
-    for row in inventory.records("roles"):
-        role = iam.get_role(RoleName=row["name"])["Role"]
-        assert row["boundary_arn"] == role["PermissionsBoundary"]["PermissionsBoundaryArn"]
-        assert row["max_session_hours"] == role["MaxSessionDuration"] / 3600
-        assert row["description"] == role.get("Description", "")
-        attached = iam.list_attached_role_policies(RoleName=row["name"])["AttachedPolicies"]
-        assert row["attached_policies"] == sorted(p["PolicyName"] for p in attached)
-        assert row["inline_policies"] == sorted(iam.list_role_policies(RoleName=row["name"])["PolicyNames"])
+    for row in inventory.rows("roles"):
+        role = iam.get_role(RoleName=row.name)["Role"]
+        assert row.boundary_arn == role["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        assert row.max_session_hours == role["MaxSessionDuration"] / 3600
+        assert row.description == role.get("Description", "")
+        attached = iam.list_attached_role_policies(RoleName=row.name)["AttachedPolicies"]
+        assert row.attached_policies == sorted(p["PolicyName"] for p in attached)
+        assert row.inline_policies == sorted(iam.list_role_policies(RoleName=row.name)["PolicyNames"])
 
 
-def test_policies_say_what_their_default_version_says(stack: Any, inventory: Inventory) -> None:
+def test_policies_match_their_default_version(stack: Any, inventory: Inventory) -> None:
     iam = stack.client("iam")
-    for row in inventory.records("policies"):
-        version = iam.get_policy(PolicyArn=row["policy_arn"])["Policy"]["DefaultVersionId"]
-        document = iam.get_policy_version(PolicyArn=row["policy_arn"], VersionId=version)["PolicyVersion"]["Document"]
-        assert row["document"] == document
-        shown = [s["statement"] for s in inventory.records("iam_statements") if s["policy"] == row["name"]]
+    for row in inventory.rows("policies"):
+        version = iam.get_policy(PolicyArn=row.policy_arn)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=row.policy_arn, VersionId=version)["PolicyVersion"]["Document"]
+        assert row.document == document
+        shown = [s.statement for s in inventory.rows("iam_statements", policy_arn=row.policy_arn)]
         assert shown == document["Statement"]
 
 
-def test_buckets_have_the_settings_that_s3_names(stack: Any, inventory: Inventory) -> None:
-    rows = inventory.records("buckets")
-    assert {row["region"] for row in rows} == {stack.scope.region, stack.scope.replica_region}
+def test_buckets_have_the_settings_that_s3_reports(stack: Any, inventory: Inventory) -> None:
+    rows = inventory.rows("buckets")
+    assert {row.region for row in rows} == {stack.scope.region, stack.scope.replica_region}
     for row in rows:
-        s3, name = stack.client("s3", row["region"]), {"Bucket": row["name"]}
+        s3, name = stack.client("s3", row.region), {"Bucket": row.name}
         block = s3.get_public_access_block(**name)["PublicAccessBlockConfiguration"]
         assert [
-            row[c]
+            getattr(row, c)
             for c in ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
         ] == [block[k] for k in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")]
         (rule,) = s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
-        assert row["encryption"] == rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        assert row["versioning"] == s3.get_bucket_versioning(**name)["Status"]
-        assert row["logging_bucket"] == s3.get_bucket_logging(**name).get("LoggingEnabled", {}).get("TargetBucket", "")
-        assert row["lifecycle_rules"] == len(s3.get_bucket_lifecycle_configuration(**name)["Rules"])
-        assert row["region"] == (s3.get_bucket_location(**name)["LocationConstraint"] or "us-east-1")
+        assert row.encryption == rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert row.versioning == s3.get_bucket_versioning(**name)["Status"]
+        assert row.logging_bucket == s3.get_bucket_logging(**name).get("LoggingEnabled", {}).get("TargetBucket", "")
+        assert row.lifecycle_rules == len(s3.get_bucket_lifecycle_configuration(**name)["Rules"])
+        assert row.region == (s3.get_bucket_location(**name)["LocationConstraint"] or "us-east-1")
 
 
-def test_the_service_and_its_container_are_as_ecs_names_them(stack: Any, inventory: Inventory) -> None:
+def test_the_service_and_its_containers_match_ecs(stack: Any, inventory: Inventory) -> None:
     ecs = stack.client("ecs")
-    (row,) = inventory.records("services")
-    (service,) = ecs.describe_services(cluster=row["cluster"], services=[row["name"]])["services"]
+    (row,) = inventory.rows("services")
+    (service,) = ecs.describe_services(cluster=row.cluster, services=[row.name])["services"]
     network = service["networkConfiguration"]["awsvpcConfiguration"]
-    assert row["subnet_ids"] == sorted(network["subnets"])
-    assert row["subnets"] == sorted(s["name"] for s in inventory.records("subnets") if s["tier"] == "private")
-    assert row["public_ip"] is (network["assignPublicIp"] == "ENABLED") is False
-    definition = ecs.describe_task_definition(taskDefinition=row["task_definition"])["taskDefinition"]
-    containers = {c["name"]: c for c in inventory.records("containers")}
+    assert row.subnet_ids == sorted(network["subnets"])
+    assert row.subnets == sorted(s.name for s in inventory.rows("subnets") if s.tier == "private")
+    assert row.public_ip is (network["assignPublicIp"] == "ENABLED") is False
+    definition = ecs.describe_task_definition(taskDefinition=row.task_definition)["taskDefinition"]
+    containers = {c.name: c for c in inventory.rows("containers")}
     for container in definition["containerDefinitions"]:
         shown = containers[container["name"]]
-        assert shown["image"] == container["image"]
-        assert shown["environment"] == {e["name"]: e["value"] for e in container.get("environment", [])}
-        assert shown["health_interval"] == container.get("healthCheck", {}).get("interval")
-    (task,) = inventory.records("task_definitions")
-    assert {task["task_role"], task["execution_role"]} <= set(inventory["roles"]["name"])
-    assert task["task_role"] != task["execution_role"]
+        assert shown.image == container["image"]
+        assert shown.environment == {e["name"]: e["value"] for e in container.get("environment", [])}
+        assert shown.health_interval == container.get("healthCheck", {}).get("interval")
+    (task,) = inventory.rows("task_definitions")
+    assert {task.task_role, task.execution_role} <= set(inventory["roles"]["name"])
+    assert task.task_role != task.execution_role
 
 
 def test_the_parts_of_a_layer_refer_to_each_other_by_name(inventory: Inventory) -> None:
     def refers(table: str, column: str, other: str) -> None:
-        cells = [row[column] for row in inventory.records(table)]
+        cells = [getattr(row, column) for row in inventory.rows(table)]
         used = {name for cell in cells for name in (cell if isinstance(cell, list) else [cell]) if name}
         assert used, (table, column)
         assert used <= set(inventory[other]["name"]), (table, column)
@@ -238,7 +230,7 @@ def test_the_parts_of_a_layer_refer_to_each_other_by_name(inventory: Inventory) 
     refers("roles", "boundary", "policies")
 
 
-# ── what changes on AWS is seen ──
+# ── changes in AWS are seen ──
 
 
 @contextmanager
@@ -249,65 +241,65 @@ def undone(undo: Callable[[], Any]) -> Iterator[None]:
         undo()
 
 
-def test_a_change_of_a_bucket_is_seen(stack: Any, inventory: Inventory) -> None:
-    name, s3 = next(row["name"] for row in inventory.records("buckets") if row["replicates_to"]), stack.client("s3")
+def test_a_changed_bucket_is_seen(stack: Any, inventory: Inventory) -> None:
+    name, s3 = next(row.name for row in inventory.rows("buckets") if row.replicates_to), stack.client("s3")
     with undone(lambda: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
-        assert one(stack.inventory(), "buckets", name)["versioning"] == "Suspended"
-    assert one(stack.inventory(), "buckets", name)["versioning"] == "Enabled"
+        assert one(stack.inventory(), "buckets", name).versioning == "Suspended"
+    assert one(stack.inventory(), "buckets", name).versioning == "Enabled"
 
 
 def test_an_opened_port_is_seen(stack: Any, inventory: Inventory) -> None:
-    group = one(inventory, "security_groups", "-task-sg")["group_id"]
+    group = one(inventory, "security_groups", "-task-sg").group_id
     opened = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2 = stack.client("ec2")
     before = len(inventory["security_group_rules"])
     with undone(lambda: ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=opened)):
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=opened)
-        rules = stack.inventory().records("security_group_rules")
+        rules = stack.inventory().rows("security_group_rules")
         assert len(rules) == before + 1
-        (new,) = [r for r in rules if r["ports"] == "22"]
-        assert (new["direction"], new["peer"], new["peer_type"]) == ("ingress", "0.0.0.0/0", "cidr")
+        (new,) = [r for r in rules if r.ports == "22"]
+        assert (new.direction, new.peer, new.peer_type) == ("ingress", "0.0.0.0/0", "cidr")
     assert len(stack.inventory()["security_group_rules"]) == before
 
 
-def test_a_private_subnet_given_a_way_out_becomes_public(stack: Any, inventory: Inventory) -> None:
-    subnet = next(row for row in inventory.records("subnets") if row["tier"] == "private")
-    gateway = inventory.records("internet_gateways")[0]["internet_gateway_id"]
+def test_a_private_subnet_with_a_route_to_the_internet_becomes_public(stack: Any, inventory: Inventory) -> None:
+    subnet = next(row for row in inventory.rows("subnets") if row.tier == "private")
+    gateway = inventory.rows("internet_gateways")[0].internet_gateway_id
     ec2, where = (
         stack.client("ec2"),
-        {"RouteTableId": subnet["route_table_id"], "DestinationCidrBlock": "203.0.113.0/24"},
+        {"RouteTableId": subnet.route_table_id, "DestinationCidrBlock": "203.0.113.0/24"},
     )
     with undone(lambda: ec2.delete_route(**where)):
         ec2.create_route(**where, GatewayId=gateway)
-        assert one(stack.inventory(), "subnets", subnet["name"])["tier"] == "public"
-    assert one(stack.inventory(), "subnets", subnet["name"])["tier"] == "private"
+        assert one(stack.inventory(), "subnets", subnet.name).tier == "public"
+    assert one(stack.inventory(), "subnets", subnet.name).tier == "private"
 
 
 def test_an_inline_policy_and_a_lost_boundary_are_seen(stack: Any, inventory: Inventory) -> None:
     role = one(inventory, "roles", "-ecs-task-role")
-    iam, named = stack.client("iam"), {"RoleName": role["name"]}
+    iam, named = stack.client("iam"), {"RoleName": role.name}
     everything = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
     def undo() -> None:
-        iam.put_role_permissions_boundary(**named, PermissionsBoundary=role["boundary_arn"])
+        iam.put_role_permissions_boundary(**named, PermissionsBoundary=role.boundary_arn)
         iam.delete_role_policy(**named, PolicyName="extra")
 
     with undone(undo):
         iam.put_role_policy(**named, PolicyName="extra", PolicyDocument=everything)
         iam.delete_role_permissions_boundary(**named)
         changed = stack.inventory()
-    row = one(changed, "roles", role["name"])
-    assert (row["boundary"], row["inline_policies"]) == ("", ["extra"])
-    (statement,) = [s for s in changed.records("iam_statements") if s["kind"] == "inline"]
-    assert (statement["roles"], statement["actions"], statement["resources"]) == ([role["name"]], ["*"], ["*"])
-    assert one(stack.inventory(), "roles", role["name"]) == role
+    row = one(changed, "roles", role.name)
+    assert (row.boundary, row.inline_policies) == ("", ["extra"])
+    (statement,) = [s for s in changed.rows("iam_statements") if s.kind == "inline"]
+    assert (statement.roles, statement.actions, statement.resources) == ([role.name], ["*"], ["*"])
+    assert one(stack.inventory(), "roles", role.name) == role
 
 
-# ── refusals ──
+# ── denied calls ──
 
 
-def test_a_refused_call_leaves_the_rest(stack: Any, inventory: Inventory) -> None:
+def test_a_denied_call_leaves_the_rest_intact(stack: Any, inventory: Inventory) -> None:
     def refuse(model: Any, **_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
 
@@ -315,27 +307,27 @@ def test_a_refused_call_leaves_the_rest(stack: Any, inventory: Inventory) -> Non
     assert set(read.problems["table"]) == {"buckets", "bucket_policy_statements"}
     assert len(read.problems) == 2 * len(read["buckets"])
     assert read["bucket_policy_statements"].empty
-    assert [row["policy_statements"] for row in read.records("buckets")] == [None] * len(read["buckets"])
+    assert [row.policy_statements for row in read.rows("buckets")] == [None] * len(read["buckets"])
     rest = [name for name in TABLES if name not in ("buckets", "bucket_policy_statements")]
-    assert {name: read.records(name) for name in rest} == {name: inventory.records(name) for name in rest}
+    assert {name: read.rows(name) for name in rest} == {name: inventory.rows(name) for name in rest}
 
 
-def test_one_after_the_other_gives_the_same(stack: Any, inventory: Inventory) -> None:
+def test_sequential_reads_give_the_same_result(stack: Any, inventory: Inventory) -> None:
     read = read_inventory(stack.client, stack.scope, workers=1)
-    assert {name: read.records(name) for name in read} == {name: inventory.records(name) for name in inventory}
+    assert {name: read.rows(name) for name in read} == {name: inventory.rows(name) for name in inventory}
 
 
 # ── the saved inventory ──
 
 
-def test_the_saved_inventory_is_of_this_stack(inventory: Inventory) -> None:
-    """The unit tests of what consumes an inventory use a saved one.
+def test_the_saved_inventory_matches_this_stack(inventory: Inventory) -> None:
+    """Unit tests of code that consumes an inventory use a saved one.
 
-    After a change of the stack: `REFRESH_INVENTORY=1 pytest tests/stack/test_inventory.py -k saved` writes it anew.
+    After a change to the stack, `REFRESH_INVENTORY=1 pytest tests/stack/test_inventory.py -k saved` rewrites it.
     """
     if os.environ.get("REFRESH_INVENTORY"):
         SAVED.write_text(inventory.to_json())
     saved = Inventory.from_json(SAVED.read_text())
     first = {name: next(iter(table.columns)) for name, table in TABLES.items()}
     differing = [name for name in TABLES if sorted(saved[name][first[name]]) != sorted(inventory[name][first[name]])]
-    assert differing == [], "the saved inventory is of another stack: write it anew with REFRESH_INVENTORY=1"
+    assert differing == [], "the saved inventory does not match this stack: rewrite it with REFRESH_INVENTORY=1"

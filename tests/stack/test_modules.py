@@ -1,4 +1,4 @@
-"""Terraform's own tests of the modules: what a validation refuses, and what each switch makes."""
+"""The modules' own Terraform tests: what each validation rejects and what each switch creates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from workbook.host.paths import ROOT
 from workbook.target import Target
-from workbook.terraform.driver import SPARING, find_terraform
+from workbook.terraform import binary
+from workbook.terraform.driver import SPARING
 from workbook.terraform.provider import cli_configuration
 
 MODULES = sorted(path.parent.parent for path in (ROOT / "terraform" / "modules").glob("*/tests/*.tftest.hcl"))
@@ -19,7 +20,7 @@ MODULES = sorted(path.parent.parent for path in (ROOT / "terraform" / "modules")
 
 def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [find_terraform(environ), *arguments, "-no-color"],
+        [str(binary.locate(environ.get("PATH"))), *arguments, "-no-color"],
         cwd=directory,
         env=environ,
         capture_output=True,
@@ -30,9 +31,9 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No target answers at this address: a test that leaves its mocks fails.
+    """Nothing listens at this address: a test that bypasses its mocks fails.
 
-    The provider is fetched and its checksum compared once, not for each module.
+    The provider is downloaded and verified once, not for each module.
     """
     directory = tmp_path_factory.mktemp("terraform")
     target = Target("embedded", "us-east-1", "http://127.0.0.1:9").environ()
@@ -49,8 +50,6 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("module", sorted(set(MODULES)), ids=lambda path: path.name)
 def test_module(module: Path, environ: dict[str, str], tmp_path: Path) -> None:
-    if tuple(map(int, re.findall(r"\d+", terraform(ROOT, environ, "version").stdout)[:2])) < (1, 7):
-        pytest.skip("terraform test with mocked providers needs Terraform 1.7")
     # A copy: `get` writes beside the module, and a module may call a sibling.
     shutil.copytree(ROOT / "terraform" / "modules", tmp_path / "modules", ignore=shutil.ignore_patterns(".terraform*"))
     directory = tmp_path / "modules" / module.name

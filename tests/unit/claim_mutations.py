@@ -1,6 +1,6 @@
-"""One change of the inventory for each claim, that makes it false: what is changed, and which resource the evidence must name.
+"""For each claim, one inventory change that makes it false, and the resource the evidence must name.
 
-`also` are the claims that turn with it because they rest on the same cell; each is there for a reason one can see in the change.
+`also` lists the claims that change with it because they depend on the same cell; the change shows the reason for each.
 """
 
 from __future__ import annotations
@@ -30,25 +30,56 @@ class Case:
     also: frozenset[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True)
+class Id:
+    """In a cell: AWS's id of what is called `name`. `kind` is a key of `IDS`."""
+
+    kind: str
+    name: str
+
+
+# kind -> where its ids are: a table, its column of names, its column of ids
+IDS = {
+    "subnet": ("subnets", "name", "subnet_id"),
+    "group": ("security_groups", "name", "group_id"),
+    "route_table": ("routes", "route_table", "route_table_id"),
+    "acl": ("nacl_entries", "network_acl", "network_acl_id"),
+}
+
+
+def with_ids(rows: Rows, cells: Row) -> Row:
+    """A copy of `cells` with an id for each `Id`."""
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(item) for item in value]
+        if not isinstance(value, Id):
+            return copy.deepcopy(value)
+        table, name, id = IDS[value.kind]
+        return next(row[id] for row in rows[table] if row[name] == value.name)
+
+    return {column: resolved(value) for column, value in cells.items()}
+
+
 def matches(row: Row, where: Row) -> bool:
     return all(row[column] == value for column, value in where.items())
 
 
 def put(table: str, where: Row, **cells: Any) -> Change:
-    """Set cells of the rows that match; at least one must."""
+    """Set cells of the matching rows; at least one row must match."""
 
     def change(rows: Rows) -> None:
         found = [row for row in rows[table] if matches(row, where)]
         assert found, f"no row of {table} with {where}"
         assert set(cells) <= set(TABLES[table].columns)
         for row in found:
-            row.update(copy.deepcopy(cells))
+            row.update(with_ids(rows, cells))
 
     return change
 
 
 def drop(table: str, **where: Any) -> Change:
-    """Take away the rows that match; at least one must."""
+    """Remove the matching rows; at least one row must match."""
 
     def change(rows: Rows) -> None:
         kept = [row for row in rows[table] if not matches(row, where)]
@@ -59,12 +90,12 @@ def drop(table: str, **where: Any) -> Change:
 
 
 def add(table: str, like: Row, **cells: Any) -> Change:
-    """Add a copy of the first row that matches, with other cells."""
+    """Add a copy of the first matching row with some cells changed."""
 
     def change(rows: Rows) -> None:
         assert set(cells) <= set(TABLES[table].columns)
         base = next(row for row in rows[table] if matches(row, like))
-        rows[table].append({**copy.deepcopy(base), **cells})
+        rows[table].append({**copy.deepcopy(base), **with_ids(rows, cells)})
 
     return change
 
@@ -86,7 +117,7 @@ def subnet(tier: str, az: str) -> str:
 
 
 def denial_without(*actions: str) -> Change:
-    """Take some actions out of the boundary's denials."""
+    """Remove some actions from the boundary's denials."""
 
     def change(rows: Rows) -> None:
         for row in rows["iam_statements"]:
@@ -106,7 +137,7 @@ def environment(**variables: str) -> Change:
 
 
 def command(old: str, new: str) -> Change:
-    """Change the startup command of the dashboard."""
+    """Change the dashboard's startup command."""
 
     def change(rows: Rows) -> None:
         for row in rows["containers"]:
@@ -117,6 +148,7 @@ def command(old: str, new: str) -> Change:
 
 
 SG, NACL, RULE = "security_group_rules", "nacl_entries", {"security_group": f"{P}-task-sg"}
+WITHIN = {"peer": "10.0.0.0/16", "peer_type": "cidr", "peer_id": "10.0.0.0/16"}
 WORLD = {"peer": "0.0.0.0/0", "peer_type": "cidr", "peer_id": "0.0.0.0/0"}
 PRIVATE_ACL, PUBLIC_ACL = f"{P}-vpc-private", f"{P}-vpc-public"
 EXECUTION = {"policy": f"{P}-ecs-execution-policy"}
@@ -132,7 +164,10 @@ CASES: dict[str, Case] = {
     "VPC-TIERS": case(put("subnets", {"name": subnet("public", "c")}, az="us-east-1d"), "us-east-1c"),
     "VPC-PRIVATE-NO-IGW": case(
         add(
-            "routes", {"target_type": "internet_gateway"}, route_table=subnet("private", "b"), destination="1.2.3.0/24"
+            "routes",
+            {"target_type": "internet_gateway"},
+            route_table_id=Id("route_table", subnet("private", "b")),
+            destination="1.2.3.0/24",
         ),
         subnet("private", "b"),
     ),
@@ -143,7 +178,14 @@ CASES: dict[str, Case] = {
         drop("routes", route_table=subnet("private", "c"), destination="0.0.0.0/0"), subnet("private", "c")
     ),
     "VPC-NAT-PER-AZ": case(
-        add("nat_gateways", {}, name=f"{P}-vpc-us-east-1b", az="us-east-1b", subnet=subnet("public", "b")),
+        add(
+            "nat_gateways",
+            {},
+            name=f"{P}-vpc-us-east-1b",
+            az="us-east-1b",
+            nat_gateway_id="nat-b",
+            subnet_id=Id("subnet", subnet("public", "b")),
+        ),
         f"{P}-vpc-us-east-1b",
     ),
     "VPC-ROUTE-TABLES": case(
@@ -159,7 +201,7 @@ CASES: dict[str, Case] = {
         subnet("private", "a"),
     ),
     "VPC-ENDPOINT-SUBNETS": case(
-        put("endpoints", {"service": "sts"}, subnets=[subnet("private", "a")]), f"{P}-sts-endpoint"
+        put("endpoints", {"service": "sts"}, subnet_ids=[Id("subnet", subnet("private", "a"))]), f"{P}-sts-endpoint"
     ),
     "VPC-ENDPOINT-DNS": case(put("vpcs", {}, dns_hostnames=False), f"{P}-vpc"),
     "VPC-ENDPOINT-POLICY": case(
@@ -174,7 +216,8 @@ CASES: dict[str, Case] = {
     "VPC-FLOW-RECORDS": case(put("flow_logs", {}, role=""), f"{P}-vpc-flow-log", "VPC-FLOW-LOG-GROUP"),
     # ── firewalls ──
     "VPC-NACL-DEDICATED": case(
-        put("subnets", {"name": subnet("public", "b")}, network_acl=f"{P}-vpc-default"), subnet("public", "b")
+        put("subnets", {"name": subnet("public", "b")}, network_acl_id=Id("acl", f"{P}-vpc-default")),
+        subnet("public", "b"),
     ),
     "VPC-NACL-DEFAULT": case(
         add(NACL, {"network_acl": f"{P}-vpc-default", "direction": "egress"}, rule_number=100, action="allow"),
@@ -216,7 +259,7 @@ CASES: dict[str, Case] = {
         "VPC-NACL-PUBLIC-IN",
     ),
     "VPC-SG-DEFAULT": case(
-        add(SG, {**RULE, "direction": "ingress"}, security_group=f"{P}-vpc-default", peer=f"{P}-vpc-default"),
+        add(SG, {**RULE, "direction": "ingress"}, group_id=Id("group", f"{P}-vpc-default"), peer=f"{P}-vpc-default"),
         f"{P}-vpc-default",
     ),
     "VPC-SG-WORLD": case(
@@ -227,18 +270,16 @@ CASES: dict[str, Case] = {
         f"{P}-alb-sg",
         "VPC-SG-WORLD",
     ),
-    "VPC-SG-TASK-IN": case(
-        add(SG, {**RULE, "direction": "ingress"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-task-sg"
-    ),
+    "VPC-SG-TASK-IN": case(add(SG, {**RULE, "direction": "ingress"}, **WITHIN), f"{P}-task-sg"),
     "VPC-SG-TASK-OUT": case(
         put(SG, {**RULE, "peer": "0.0.0.0/0"}, ports="all", protocol="all", from_port=None, to_port=None),
         f"{P}-task-sg",
     ),
     "VPC-SG-ALB-OUT": case(add(SG, {"security_group": f"{P}-alb-sg", "direction": "egress"}, **WORLD), f"{P}-alb-sg"),
-    "VPC-SG-ENDPOINT-IN": case(
-        put(SG, {"security_group": f"{P}-endpoint-sg"}, peer="10.0.0.0/16", peer_type="cidr"), f"{P}-sts-endpoint"
+    "VPC-SG-ENDPOINT-IN": case(put(SG, {"security_group": f"{P}-endpoint-sg"}, **WITHIN), f"{P}-sts-endpoint"),
+    "VPC-RULES-ENFORCED": case(
+        put("load_balancers", {}, group_ids=[Id("group", f"{P}-vpc-default"), Id("group", f"{P}-alb-sg")]), ALB
     ),
-    "VPC-RULES-ENFORCED": case(put("load_balancers", {}, security_groups=[f"{P}-vpc-default", f"{P}-alb-sg"]), ALB),
     # ── ecr ──
     "ECR-SCAN": case(put("repositories", {}, scan_on_push=False), f"{P}-app", "ECR-FINDINGS"),
     "ECR-FINDINGS": case(put("repositories", {}, scan_on_push=False), f"{P}-app", "ECR-SCAN"),
@@ -311,7 +352,15 @@ CASES: dict[str, Case] = {
     "IAM-ATTACHMENTS": case(
         put("roles", {"name": f"{P}-lambda-role"}, inline_policies=["quick-fix"]), f"{P}-lambda-role"
     ),
-    "IAM-AWS-MANAGED": case(add("policies", {"managed_by": "aws"}, name="AdministratorAccess"), "AdministratorAccess"),
+    "IAM-AWS-MANAGED": case(
+        add(
+            "policies",
+            {"managed_by": "aws"},
+            name="AdministratorAccess",
+            policy_arn="arn:aws:iam::aws:policy/AdministratorAccess",
+        ),
+        "AdministratorAccess",
+    ),
     "IAM-BOUNDARY": case(
         put("roles", {"name": f"{P}-ecs-task-role"}, boundary=""), f"{P}-ecs-task-role", "IAM-ENFORCED"
     ),
@@ -379,7 +428,9 @@ CASES: dict[str, Case] = {
         put(
             "services",
             {},
-            subnets=[subnet(tier, az) for tier, az in (("private", "a"), ("private", "b"), ("public", "c"))],
+            subnet_ids=[
+                Id("subnet", subnet(tier, az)) for tier, az in (("private", "a"), ("private", "b"), ("public", "c"))
+            ],
         ),
         SERVICE,
     ),
@@ -414,7 +465,7 @@ CASES: dict[str, Case] = {
     "ECS-NO-SECRETS": case(environment(DB_PASSWORD="hunter2"), "dashboard"),
     "ECS-LOGS": case(put("containers", PREPARE, log_group=""), "prepare"),
     # ── alb ──
-    "ALB-SUBNETS": case(put("load_balancers", {}, subnets=[subnet("public", "a")]), ALB),
+    "ALB-SUBNETS": case(put("load_balancers", {}, subnet_ids=[Id("subnet", subnet("public", "a"))]), ALB),
     "ALB-HTTPS": case(
         add("listeners", {}, port=443, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06"), ALB
     ),

@@ -12,6 +12,7 @@ import pytest
 from workbook.claims import CLAIMS, Verdict
 from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
+from workbook.inventory import Inventory
 
 sys.path.insert(0, str(ROOT))
 
@@ -99,7 +100,7 @@ def test_report_says_what_fails():
     assert f"STALE        CKV_AWS_145 on {BUCKET}" in text
 
 
-def test_report_gives_the_reason_of_what_is_waived():
+def test_report_gives_the_reason_for_each_waiver():
     text = "\n".join(report([Scan("plan", Counter(), [FOUND])], reconcile([FOUND], [waiver()]), []))
     assert REASON in text
     assert "UNEXPLAINED" not in text and "STALE" not in text
@@ -126,8 +127,8 @@ ENTRY = '[[waiver]]\ncheck = "CKV_AWS_1"\nresources = ["a"]\nviews = ["plan"]\nr
         (ENTRY.replace("This is accepted because of the test.", "ok"), "gives no reason"),
         (ENTRY.replace("the test.", "the test"), "gives no reason"),
         (ENTRY.replace('["plan"]', '["plans"]'), "plans"),
-        (ENTRY.replace('["plan"]', "[]"), "needs one of each"),
-        (ENTRY.replace('["a"]', "[]"), "needs one of each"),
+        (ENTRY.replace('["plan"]', "[]"), "at least one of each"),
+        (ENTRY.replace('["a"]', "[]"), "at least one of each"),
         (ENTRY.replace("resources", "resource"), "has the keys"),
         (ENTRY + ENTRY, "two waivers for CKV_AWS_1 on a"),
     ],
@@ -139,7 +140,7 @@ def test_broken_waivers_file_is_refused(tmp_path: Path, text, says):
         read_waivers(path)
 
 
-def test_pairs_name_claims_that_there_are():
+def test_pairs_name_existing_claims():
     pairs = read_pairs(ROOT / "audit" / "agreement.toml")
     assert pairs
     assert not set(pairs.values()) - set(CLAIMS)
@@ -179,29 +180,25 @@ def test_check_that_did_not_run_is_refused():
 # ── policy documents ──
 
 
-class Tables(dict):
-    def records(self, name):
-        return self.get(name, [])
-
-
 def test_every_kind_of_policy_is_collected():
     allow = {"Effect": "Allow", "Action": "s3:GetObject"}
     document = {"Version": "2012-10-17", "Statement": [allow]}
-    inventory = Tables(
-        policies=[
+    tables = {
+        "policies": [
             {"name": "app", "boundary_of": [], "document": document},
             {"name": "edge", "boundary_of": ["role"], "document": document},
         ],
-        endpoints=[{"name": "s3", "policy": document}, {"name": "bare", "policy": {}}],
-        role_trust_statements=[{"role": "r", "statement": {"n": 1}}, {"role": "r", "statement": {"n": 2}}],
-        bucket_policy_statements=[{"bucket": "b", "statement": allow}],
-        repository_policy_statements=[{"repository": "e", "statement": allow}],
-        iam_statements=[
+        "endpoints": [{"name": "s3", "policy": document}, {"name": "bare", "policy": {}}],
+        "role_trust_statements": [{"role": "r", "statement": {"n": 1}}, {"role": "r", "statement": {"n": 2}}],
+        "bucket_policy_statements": [{"bucket": "b", "statement": allow}],
+        "repository_policy_statements": [{"repository": "e", "statement": allow}],
+        "iam_statements": [
             {"policy": "app", "kind": "attached", "statement": allow},
-            {"policy": "own", "kind": "inline", "statement": allow},
+            {"policy": "own", "kind": "inline", "roles": ["r"], "statement": allow},
+            {"policy": "own", "kind": "inline", "roles": ["other"], "statement": {"n": 3}},
         ],
-    )
-    found = dict(documents(inventory))
+    }
+    found = dict(documents(Inventory.from_tables(tables)))
     assert list(found) == [
         "identity/app",
         "boundary/edge",
@@ -209,7 +206,9 @@ def test_every_kind_of_policy_is_collected():
         "trust/r",
         "bucket/b",
         "repository/e",
-        "inline/own",
+        "inline/other/own",
+        "inline/r/own",
     ]
-    assert found["identity/app"] is document
+    assert found["identity/app"] == document
+    assert found["inline/other/own"]["Statement"] == [{"n": 3}]
     assert found["trust/r"]["Statement"] == [{"n": 1}, {"n": 2}]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
 import json
+import pickle
 
 import pandas as pd
 import pytest
 
+from workbook import display
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, STATEMENT, TABLES, Inventory, Scope
-from workbook.inventory.snapshot import natural
+from workbook.inventory import STATEMENT, TABLES, Inventory, Scope
+from workbook.inventory.schema import DICT, ID, IDS, TEXT, Column, Table, Type
+from workbook.inventory.snapshot import frame, natural
 from workbook.inventory.statements import document, statements, summary
+from workbook.layers import BY_KEY
 
 SCOPE = Scope("alloy-test-shop", "eu-west-1", "eu-central-1")
 
@@ -21,7 +27,28 @@ def test_every_table_is_there_with_its_columns_and_types_when_empty() -> None:
     for name, table in TABLES.items():
         frame = inventory[name]
         assert list(frame.columns) == list(table.columns)
-        assert [str(t) for t in frame.dtypes] == [table.dtype(c) for c in table.columns], name
+        assert [str(t) for t in frame.dtypes] == [column.type.dtype for column in table.columns.values()], name
+
+
+def test_tables_are_declared_beside_their_layers_reader() -> None:
+    for layer in BY_KEY:
+        declared = importlib.import_module(f"workbook.inventory.{layer}").TABLES
+        assert [table.name for table in declared] == [name for name, table in TABLES.items() if table.layer == layer]
+
+
+def test_every_column_has_a_type_and_identifiers_are_hidden() -> None:
+    for table in TABLES.values():
+        assert all(isinstance(column.type, Type) for column in table.columns.values())
+        assert table.key in ("", *table.columns)
+        shown = display.readable_columns(Inventory.from_tables({})[table.name])
+        assert not set(shown) & set(table.hidden)
+        assert set(table.order) <= set(table.columns) - set(table.hidden)
+
+
+def test_a_column_is_displayed_by_its_type_and_not_by_its_name() -> None:
+    table = Table("t", "vpc", "T", {"paid": ID, "valid_id": Column(TEXT, "shown"), "arns": IDS, "said": DICT})
+    shown = frame(table, [{"paid": "x-1", "valid_id": "shown", "arns": ["x"], "said": {}}])
+    assert display.readable_columns(shown) == ["valid_id"]
 
 
 def test_types_are_the_same_with_rows_and_without() -> None:
@@ -36,13 +63,54 @@ def test_types_are_the_same_with_rows_and_without() -> None:
 
 
 def test_what_a_row_does_not_name_is_empty_by_type() -> None:
-    row = Inventory.from_tables({"buckets": [{"name": "b"}]}).records("buckets")[0]
-    assert (row["encryption"], row["replicates_to"], row["tags"], row["block_public_acls"]) == ("", [], {}, None)
+    row = Inventory.from_tables({"buckets": [{"name": "b"}]}).rows("buckets")[0]
+    assert (row.encryption, row.replicates_to, row.tags, row.block_public_acls) == ("", [], {}, None)
+
+
+def test_rows_are_read_by_attribute_and_by_what_they_equal() -> None:
+    inventory = Inventory.from_tables(
+        {"buckets": [{"name": n, "region": r} for n, r in (("b", "x"), ("a", "x"), ("c", "y"))]}
+    )
+    assert [row.name for row in inventory.rows("buckets")] == ["a", "b", "c"]
+    assert [row.name for row in inventory.rows("buckets", region="x", encryption="")] == ["a", "b"]
+    assert inventory.rows("buckets")[0] is inventory.rows("buckets", name="a")[0] is inventory.by_key("buckets")["a"]
+    assert inventory.rows("buckets", name="a")[0].mfa_delete is None
+
+
+def test_a_misspelt_column_of_a_row_is_named_with_its_neighbours() -> None:
+    inventory = Inventory.from_tables({"buckets": [{"name": "b"}]})
+    with pytest.raises(AttributeError, match=r"buckets has no column 'encription'\. Did you mean encryption"):
+        inventory.rows("buckets")[0].encription  # noqa: B018
+    with pytest.raises(WorkbookError, match=r"no column of buckets named 'encription'[\s\S]*encryption"):
+        inventory.rows("buckets", encription="AES256")
+    with pytest.raises(AttributeError, match="no column 'encription'"):
+        inventory.rows("buckets")[0].replaced(encription="AES256")
+
+
+def test_a_row_cannot_be_changed_but_copied_with_other_cells() -> None:
+    (row,) = Inventory.from_tables({"buckets": [{"name": "b"}]}).rows("buckets")
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        row.name = "c"
+    assert (row.replaced(name="c").name, row.name) == ("c", "b")
+    assert copy.deepcopy(row) == pickle.loads(pickle.dumps(row)) == row != row.replaced(name="c")
+
+
+def test_what_ifs_take_rows_and_dicts_side_by_side() -> None:
+    inventory = Inventory.from_tables({"buckets": [{"name": "a", "tags": {"k": "v"}}]})
+    more = inventory.replace(buckets=[*inventory.rows("buckets"), {"name": "b"}])
+    assert [(row.name, row.tags) for row in more.rows("buckets")] == [("a", {"k": "v"}), ("b", {})]
+
+
+def test_rows_that_nothing_tells_apart_have_no_key() -> None:
+    inventory = Inventory.from_tables({"subnets": [{"name": "same", "subnet_id": n} for n in ("subnet-1", "subnet-2")]})
+    assert list(inventory.by_key("subnets")) == ["subnet-1", "subnet-2"]
+    with pytest.raises(ValueError, match="Nothing tells the rows of containers apart"):
+        inventory.by_key("containers")
 
 
 def test_layers_cover_every_table() -> None:
     inventory = Inventory.from_tables({})
-    assert [name for layer in LAYERS for name in inventory.layer(layer)] == list(TABLES)
+    assert [name for layer in BY_KEY for name in inventory.layer(layer)] == list(TABLES)
 
 
 def test_rows_come_in_the_natural_order_of_their_names() -> None:
@@ -100,7 +168,7 @@ def test_replace_changes_one_table_of_a_copy() -> None:
     changed = inventory.replace(buckets=buckets)
     assert list(changed["buckets"]["versioning"]) == ["Suspended"]
     assert list(inventory["buckets"]["versioning"]) == ["Enabled"]
-    assert changed.records("vpcs") == inventory.records("vpcs")
+    assert changed.rows("vpcs") == inventory.rows("vpcs")
     assert (changed.scope, changed.taken_at) == (inventory.scope, inventory.taken_at)
 
 
@@ -128,10 +196,10 @@ def test_json_round_trip_keeps_everything() -> None:
         pd.testing.assert_frame_equal(again[name], inventory[name])
 
 
-def test_records_are_plain_python_values() -> None:
-    row = Inventory.from_tables({"subnets": [{"free_addresses": 7, "public_ip_on_launch": True}]}).records("subnets")[0]
-    assert type(row["free_addresses"]) is int
-    assert row["public_ip_on_launch"] is True
+def test_rows_hold_plain_python_values() -> None:
+    row = Inventory.from_tables({"subnets": [{"free_addresses": 7, "public_ip_on_launch": True}]}).rows("subnets")[0]
+    assert type(row.free_addresses) is int
+    assert row.public_ip_on_launch is True
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reading AWS: concurrency, pages, refusals, dead endpoints, number of calls. AWS is moto in this process, or canned answers."""
+"""Reading AWS: concurrency, pages, denied calls, dead endpoints, call counts. AWS is local moto or canned replies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from moto import mock_aws
 
 from workbook.errors import WorkbookError
 from workbook.host.ports import free_port
-from workbook.inventory import LAYERS, TABLES, Inventory, Scope, read_inventory
+from workbook.inventory import TABLES, Inventory, Scope, read_inventory
+from workbook.layers import BY_KEY
 from workbook.target import Target
 
 SCOPE = Scope("alloy-test-shop", "us-east-1", "us-west-2")
@@ -30,7 +31,7 @@ Answer = Callable[[str, str, dict[str, Any]], dict[str, Any] | None]
 
 @functools.cache
 def shared(service: str, region: str) -> Any:
-    """A client kept for the whole module, since creating one takes longer than most tests."""
+    """A client shared by the whole module, since creating one takes longer than most tests."""
     config = Config(retries={"max_attempts": 1})
     return boto3.client(
         service, region_name=region, config=config, aws_access_key_id="test", aws_secret_access_key="test"
@@ -42,7 +43,7 @@ def moto(service: str) -> Any:
 
 
 def client_of(service: str, region: str | None) -> Any:
-    """A copy of a shared client with event handlers of its own."""
+    """A copy of a shared client with its own event handlers."""
     original = shared(service, region or SCOPE.region)
     client = object.__new__(type(original))
     client.__dict__.update(original.__dict__)
@@ -52,7 +53,7 @@ def client_of(service: str, region: str | None) -> Any:
 
 
 class Factory:
-    """A client factory that notes every call, and answers those that `answer` has something for."""
+    """A client factory that records every call and answers those for which `answer` has a reply."""
 
     def __init__(self, answer: Answer = lambda service, operation, params: None) -> None:
         self.calls: list[tuple[str, str, str]] = []
@@ -99,7 +100,7 @@ def named(name: str, kind: str) -> dict[str, Any]:
 
 
 def deploy(size: int, prefix: str = SCOPE.prefix) -> None:
-    """A small environment on moto: `size` of everything that comes in numbers."""
+    """A small environment on moto: `size` of everything that can occur more than once."""
     ec2 = moto("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **named(f"{prefix}-vpc", "vpc"))["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway(**named(f"{prefix}-igw", "internet-gateway"))["InternetGateway"][
@@ -172,33 +173,34 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_reads_what_is_there() -> None:
     deploy(2)
     inventory = read_inventory(Factory().client, SCOPE)
     assert inventory.problems.empty
-    subnets = {row["name"]: row for row in inventory.records("subnets")}
-    assert {name: row["tier"] for name, row in subnets.items()} == {
+    subnets = {row.name: row for row in inventory.rows("subnets")}
+    assert {name: row.tier for name, row in subnets.items()} == {
         "alloy-test-shop-subnet-0": "public",
         "alloy-test-shop-subnet-1": "private",
     }
-    assert subnets["alloy-test-shop-subnet-0"]["route_table"] == "alloy-test-shop-public"
-    assert subnets["alloy-test-shop-subnet-1"]["route_table"] == "main"
+    assert subnets["alloy-test-shop-subnet-0"].route_table == "alloy-test-shop-public"
+    assert subnets["alloy-test-shop-subnet-1"].route_table == "main"
     rule = next(
         r
-        for r in inventory.records("security_group_rules")
-        if r["security_group"] == "alloy-test-shop-task-1" and r["direction"] == "ingress"
+        for r in inventory.rows("security_group_rules")
+        if r.security_group == "alloy-test-shop-task-1" and r.direction == "ingress"
     )
-    assert (rule["peer"], rule["peer_type"], rule["ports"]) == ("alloy-test-shop-alb", "security_group", "8080")
-    role = inventory.records("roles")[1]
-    assert role["name"] == "alloy-test-shop-role-1"
-    assert role["trusted"] == ["Service: ecs-tasks.amazonaws.com"]
-    assert role["trust_conditions"] == ["aws:SourceAccount StringEquals 123456789012"]
-    assert role["boundary"] == "alloy-test-shop-boundary"
-    assert role["attached_policies"] == ["alloy-test-shop-policy-1"]
-    assert role["inline_policies"] == ["list"]
-    buckets = {row["name"]: row for row in inventory.records("buckets")}
-    assert [(b["region"], b["versioning"]) for b in buckets.values()] == [("us-east-1", "Enabled"), ("us-west-2", "")]
-    assert [row["name"] for row in inventory.records("log_groups")] == [
+    assert (rule.peer, rule.peer_type, rule.ports) == ("alloy-test-shop-alb", "security_group", "8080")
+    role = inventory.rows("roles")[1]
+    assert role.name == "alloy-test-shop-role-1"
+    assert role.trusted == ["Service: ecs-tasks.amazonaws.com"]
+    assert role.trust_conditions == ["aws:SourceAccount StringEquals 123456789012"]
+    assert role.boundary == "alloy-test-shop-boundary"
+    assert role.attached_policies == ["alloy-test-shop-policy-1"]
+    assert role.inline_policies == ["list"]
+    buckets = {row.name: row for row in inventory.rows("buckets")}
+    assert [(b.region, b.versioning) for b in buckets.values()] == [("us-east-1", "Enabled"), ("us-west-2", "")]
+    assert [row.name for row in inventory.rows("log_groups")] == [
         "/ecs/alloy-test-shop-0",
         "/ecs/alloy-test-shop-1",
     ]
@@ -231,7 +233,7 @@ def test_one_worker_makes_one_call_at_a_time() -> None:
 
 
 def busiest(workers: int) -> int:
-    """The most calls that were on their way at once."""
+    """The largest number of calls in flight at once."""
     running, most, lock = 0, 0, threading.Lock()
 
     def create(service: str, region: str | None = None) -> Any:
@@ -272,7 +274,7 @@ def test_more_rows_do_not_make_more_calls() -> None:
     read_inventory(few.client, SCOPE)
     deploy_more = 8
     ec2 = moto("ec2")
-    vpc = read_inventory(Factory().client, SCOPE, ["vpc"]).records("vpcs")[0]["vpc_id"]
+    vpc = read_inventory(Factory().client, SCOPE, ["vpc"]).rows("vpcs")[0].vpc_id
     for n in range(100, 100 + deploy_more):
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24")
         ec2.create_security_group(GroupName=f"more-{n}", Description="more", VpcId=vpc)
@@ -349,7 +351,7 @@ def test_every_page_is_read() -> None:
         return {}
 
     inventory = read_inventory(Factory(pages).client, SCOPE, ["ecr"])
-    assert [(r["name"], r["images"]) for r in inventory.records("repositories")] == [
+    assert [(r.name, r.images) for r in inventory.rows("repositories")] == [
         (f"{SCOPE.prefix}-{n}", 2) for n in range(3)
     ]
 
@@ -368,7 +370,7 @@ def test_both_lists_of_a_paged_answer_are_joined() -> None:
     assert list(inventory["policies"]["name"]) == [f"{SCOPE.prefix}-a", f"{SCOPE.prefix}-b"]
 
 
-# ── refusals ──
+# ── denied calls ──
 
 
 def test_a_refused_call_is_a_problem_and_leaves_the_rest() -> None:
@@ -379,22 +381,22 @@ def test_a_refused_call_is_a_problem_and_leaves_the_rest() -> None:
     assert set(inventory.problems["call"]) == {"ec2 describe_network_acls"}
     assert set(inventory.problems["error"]) == {"AccessDenied: not allowed to DescribeNetworkAcls"}
     assert inventory["nacl_entries"].empty
-    assert [row["network_acl"] for row in inventory.records("subnets")] == [None, None]
+    assert [row.network_acl for row in inventory.rows("subnets")] == [None, None]
     untouched = [name for name in TABLES if name not in ("nacl_entries", "subnets")]
-    assert [inventory.records(name) for name in untouched] == [whole.records(name) for name in untouched]
+    assert [inventory.rows(name) for name in untouched] == [whole.rows(name) for name in untouched]
 
 
 def test_an_unread_setting_is_none_and_an_unset_one_is_empty() -> None:
     deploy(1)
     inventory = read_inventory(Factory(refuse("s3:GetBucketEncryption", "s3:GetBucketPolicy")).client, SCOPE, ["s3"])
-    row = inventory.records("buckets")[0]
-    assert (row["encryption"], row["kms_key"], row["policy_statements"]) == (None, None, None)
-    assert (row["logging_bucket"], row["lifecycle_rules"], row["block_public_acls"]) == ("", 0, False)
+    row = inventory.rows("buckets")[0]
+    assert (row.encryption, row.kms_key, row.policy_statements) == (None, None, None)
+    assert (row.logging_bucket, row.lifecycle_rules, row.block_public_acls) == ("", 0, False)
     assert set(inventory.problems["table"]) == {"buckets", "bucket_policy_statements"}
     assert "s3 get_bucket_policy alloy-test-shop-data" in set(inventory.problems["call"])
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", BY_KEY)
 def test_an_account_that_allows_nothing_gives_empty_tables_that_say_so(layer: str) -> None:
     deploy(1)
 
@@ -414,6 +416,7 @@ ANY_ONE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_one_call_may_be_refused() -> None:
     deploy(1)
     layer_of = {"ec2": "vpc", "iam": "iam", "s3": "s3", "ecs": "ecs", "logs": "ecs"}
@@ -446,7 +449,7 @@ def at(port: int) -> Callable[..., Any]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", free_port())) as server:
         yield server
 
@@ -462,7 +465,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     assert str(port) in caught.value.cause
     assert "then read again" in caught.value.next_step
 
-    # Again, with the session's data already loaded, to time the answer alone.
+    # Again, with the session's data already loaded, to time only the answer.
     def read() -> float:
         began = time.monotonic()
         with pytest.raises(WorkbookError, match="AWS does not answer"):
@@ -473,6 +476,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_answers_ends_at_the_time_limit(
     listener: socket.socket, capfd: pytest.CaptureFixture[str], within: Callable[..., None]
 ) -> None:

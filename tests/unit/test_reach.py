@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
+from workbook.inventory import Inventory, Row
 from workbook.network import Reach, matrix, reach, rendered
 
-Row = dict[str, Any]
+Cells = dict[str, Any]
 P = "alloy-dev-take-home"
 PRIVATE, PUBLIC = f"{P}-vpc-private", f"{P}-vpc-public"
 ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "s3", "ssmmessages", "sts")
@@ -25,34 +25,38 @@ def dev() -> Inventory:
 
 
 def change(inventory: Inventory, table: str, where: Callable[[Row], bool], **values: Any) -> Inventory:
-    """The inventory with some cells of some rows exchanged; at least one row must match."""
-    rows = inventory.records(table)
+    """The inventory with some cells of some rows replaced; at least one row must match."""
+    rows = inventory.rows(table)
     assert any(where(row) for row in rows)
-    return inventory.replace(**{table: [{**row, **values} if where(row) else row for row in rows]})
+    return inventory.replace(**{table: [row.replaced(**values) if where(row) else row for row in rows]})
 
 
 def drop(inventory: Inventory, table: str, where: Callable[[Row], bool]) -> Inventory:
-    rows = inventory.records(table)
+    rows = inventory.rows(table)
     assert any(where(row) for row in rows)
     return inventory.replace(**{table: [row for row in rows if not where(row)]})
 
 
-def add(inventory: Inventory, table: str, **values: Any) -> Inventory:
-    return inventory.replace(**{table: [*inventory.records(table), values]})
+def add(inventory: Inventory, table: str, like: Row | None = None, **values: Any) -> Inventory:
+    """The inventory with one more row: as `like`, but for `values`."""
+    return inventory.replace(**{table: [*inventory.rows(table), like.replaced(**values) if like else values]})
 
 
-def entry(dev: Inventory, acl: str, **values: Any) -> Row:
-    """A network ACL entry for `acl`; protocol tcp, IPv4, all ports unless said otherwise."""
-    known = next(row for row in dev.records("nacl_entries") if row["network_acl"] == acl)
-    ids = {key: known[key] for key in ("network_acl", "network_acl_id", "vpc_id", "subnets", "is_default")}
+def entry(dev: Inventory, acl: str, **values: Any) -> Cells:
+    """A network ACL entry for `acl`; TCP, IPv4 and all ports by default."""
+    known = next(row for row in dev.rows("nacl_entries") if row.network_acl == acl)
+    ids = {
+        key: getattr(known, key)
+        for key in ("network_acl", "network_acl_id", "vpc_id", "subnets", "subnet_ids", "is_default")
+    }
     return {**ids, "protocol": "tcp", "ports": "all", "from_port": None, "to_port": None, "cidr": "0.0.0.0/0", **values}
 
 
-def rule(dev: Inventory, group: str, **values: Any) -> Row:
-    found = next(row for row in dev.records("security_groups") if row["name"] == f"{P}-{group}")
+def rule(dev: Inventory, group: str, **values: Any) -> Cells:
+    found = next(row for row in dev.rows("security_groups") if row.name == f"{P}-{group}")
     return {
-        "security_group": found["name"],
-        "group_id": found["group_id"],
+        "security_group": found.name,
+        "group_id": found.group_id,
         "protocol": "tcp",
         "peer_type": "cidr",
         "rule_id": "sgr-new",
@@ -64,7 +68,7 @@ def stops(answer: Reach) -> list[tuple[str, str]]:
     return [(hop.direction, hop.what) for hop in answer.stops]
 
 
-# ── the matrix, as its author would state it by hand ──
+# ── the matrix, as its author would write it by hand ──
 
 EXPECTED = {
     ("internet", "alb", 80): "yes",
@@ -98,9 +102,9 @@ EXPECTED = {
 
 def test_the_matrix_is_what_its_author_would_state_by_hand(dev: Inventory) -> None:
     found = matrix(dev)
-    whole = found[found["from_subnet"] == ""]
+    whole = found[found.from_subnet == ""]
     assert {(row.source, row.target, row.port): row.verdict for row in whole.itertuples()} == EXPECTED
-    across = found[found["from_subnet"] != ""]
+    across = found[found.from_subnet != ""]
     assert len(across) == 4 and set(across["verdict"]) == {"yes"}
     assert (across["from_subnet"] != across["to_subnet"]).all()
 
@@ -108,7 +112,7 @@ def test_the_matrix_is_what_its_author_would_state_by_hand(dev: Inventory) -> No
 def test_every_no_names_the_hop_that_stops_it(dev: Inventory) -> None:
     found = matrix(dev)
     assert (
-        found[found["verdict"] == "no"]["reason"]
+        found[found.verdict == "no"]["reason"]
         .str.contains("security group|Security group|network ACL|Network ACL|gateway|endpoint|oute table")
         .all()
     )
@@ -178,7 +182,7 @@ def test_a_security_group_needs_a_rule_on_both_sides(dev: Inventory) -> None:
         less = drop(
             dev,
             "security_group_rules",
-            lambda r, g=group, d=direction: r["security_group"] == f"{P}-{g}" and r["direction"] == d,
+            lambda r, g=group, d=direction: r.security_group == f"{P}-{g}" and r.direction == d,
         )
         answer = reach(less, "alb", "task", 8080)
         assert answer.verdict == "no" and stops(answer) == [("there", hop)]
@@ -187,8 +191,8 @@ def test_a_security_group_needs_a_rule_on_both_sides(dev: Inventory) -> None:
 def test_the_answer_needs_no_security_group_rule(dev: Inventory) -> None:
     assert not [
         r
-        for r in dev.records("security_group_rules")
-        if r["security_group"] == f"{P}-endpoint-sg" and r["direction"] == "egress"
+        for r in dev.rows("security_group_rules")
+        if r.security_group == f"{P}-endpoint-sg" and r.direction == "egress"
     ]
     assert reach(dev, "task", "logs", 443).verdict == "yes"
 
@@ -200,7 +204,7 @@ def test_security_groups_add_up(dev: Inventory) -> None:
         **rule(dev, "vpc-default", direction="egress", peer="0.0.0.0/0", peer_id="0.0.0.0/0"),
     )
     both = [
-        next(g["group_id"] for g in dev.records("security_groups") if g["name"].endswith(name))
+        next(g.group_id for g in dev.rows("security_groups") if g.name.endswith(name))
         for name in ("-alb-sg", "-vpc-default")
     ]
     assert reach(wide, "alb", "internet", 443).verdict == "no"
@@ -219,7 +223,7 @@ def test_a_rule_for_a_part_of_the_internet_is_said_to_be_one(dev: Inventory) -> 
     narrow = change(
         dev,
         "security_group_rules",
-        lambda r: r["direction"] == "ingress" and r["peer"] == "0.0.0.0/0",
+        lambda r: r.direction == "ingress" and r.peer == "0.0.0.0/0",
         peer="203.0.113.0/24",
     )
     answer = reach(narrow, "internet", "alb", 80)
@@ -271,11 +275,11 @@ def test_no_matching_entry_is_a_denial(dev: Inventory) -> None:
     less = drop(
         dev,
         "nacl_entries",
-        lambda r: r["network_acl"] == PUBLIC and r["direction"] == "ingress" and r["from_port"] == 80,
+        lambda r: r.network_acl == PUBLIC and r.direction == "ingress" and r.from_port == 80,
     )
     answer = reach(less, "internet", "alb", 80)
     assert answer.verdict == "no" and answer.stops[0].rule == "rule 32767: deny all 0.0.0.0/0"
-    answer = reach(drop(less, "nacl_entries", lambda r: r["rule_number"] == 32767), "internet", "alb", 80)
+    answer = reach(drop(less, "nacl_entries", lambda r: r.rule_number == 32767), "internet", "alb", 80)
     assert answer.verdict == "no" and answer.stops[0].rule == "no rule matches: denied"
 
 
@@ -296,9 +300,7 @@ def test_the_answer_needs_an_entry_for_the_clients_ports(
     less = drop(
         dev,
         "nacl_entries",
-        lambda r: (
-            r["network_acl"] == acl and r["direction"] == direction and r["from_port"] == 1024 and r["cidr"] == cidr
-        ),
+        lambda r: r.network_acl == acl and r.direction == direction and r.from_port == 1024 and r.cidr == cidr,
     )
     port = {"alb": 80, "task": 8080}.get(target, 443)
     answer = reach(less, source, target, port)
@@ -307,7 +309,7 @@ def test_the_answer_needs_an_entry_for_the_clients_ports(
 
 
 def test_an_answer_needs_every_port_that_the_client_may_take(dev: Inventory) -> None:
-    """A task opens connections from 32768 on, so the denial of 8080 costs it nothing; one among its ports does."""
+    """A task opens connections from port 32768 up, so denying 8080 costs it nothing; denying one of its ports does."""
     deny = entry(
         dev, PRIVATE, direction="ingress", rule_number=191, action="deny", from_port=40000, to_port=40000, ports="40000"
     )
@@ -327,7 +329,7 @@ def test_whether_a_narrow_entry_holds_s3_is_not_guessed(dev: Inventory) -> None:
     narrow = change(
         dev,
         "nacl_entries",
-        lambda r: r["network_acl"] == PRIVATE and r["direction"] == "egress" and r["cidr"] == "0.0.0.0/0",
+        lambda r: r.network_acl == PRIVATE and r.direction == "egress" and r.cidr == "0.0.0.0/0",
         cidr="52.216.0.0/15",
     )
     answer = reach(narrow, "task", "s3", 443)
@@ -340,34 +342,32 @@ def test_whether_a_narrow_entry_holds_s3_is_not_guessed(dev: Inventory) -> None:
 
 def test_the_longest_prefix_wins(dev: Inventory) -> None:
     like = next(
-        r
-        for r in dev.records("routes")
-        if r["route_table"] == f"{PRIVATE}-us-east-1a" and r["target_type"] == "nat_gateway"
+        r for r in dev.rows("routes") if r.route_table == f"{PRIVATE}-us-east-1a" and r.target_type == "nat_gateway"
     )
-    hole = {**like, "destination": "203.0.113.0/24", "destination_id": "203.0.113.0/24", "state": "blackhole"}
-    answer = reach(add(dev, "routes", **hole), "task", "203.0.113.7", 443, source_subnet=f"{PRIVATE}-us-east-1a")
+    hole = like.replaced(destination="203.0.113.0/24", destination_id="203.0.113.0/24", state="blackhole")
+    answer = reach(add(dev, "routes", hole), "task", "203.0.113.7", 443, source_subnet=f"{PRIVATE}-us-east-1a")
     assert answer.verdict == "no" and "203.0.113.0/24" in answer.stops[0].rule and "blackhole" in answer.stops[0].rule
-    assert reach(add(dev, "routes", **hole), "task", "198.51.100.7", 443).verdict == "yes"
+    assert reach(add(dev, "routes", hole), "task", "198.51.100.7", 443).verdict == "yes"
 
 
 def test_without_the_endpoints_route_s3_is_reached_over_nat_instead(dev: Inventory) -> None:
-    less = drop(dev, "routes", lambda r: r["target_type"] == "vpc_endpoint")
+    less = drop(dev, "routes", lambda r: r.target_type == "vpc_endpoint")
     answer = reach(less, "task", "s3", 443)
     assert answer.verdict == "no"
     assert answer.stops[0].what == "route table" and "0.0.0.0/0 → " in answer.stops[0].rule
 
 
 def test_without_its_nat_route_a_task_does_not_get_out(dev: Inventory) -> None:
-    less = drop(dev, "routes", lambda r: r["target_type"] == "nat_gateway")
+    less = drop(dev, "routes", lambda r: r.target_type == "nat_gateway")
     answer = reach(less, "task", "internet", 443)
     assert answer.verdict == "no" and stops(answer)[0] == ("there", "route table")
     assert reach(less, "task", "s3", 443).verdict == reach(less, "task", "ecr.api", 443).verdict == "yes"
 
 
 def test_a_public_route_alone_does_not_expose_a_task(dev: Inventory) -> None:
-    igw = next(r for r in dev.records("routes") if r["target_type"] == "internet_gateway")
-    ways = {key: igw[key] for key in ("target", "target_id", "target_type")}
-    public = change(dev, "routes", lambda r: r["target_type"] == "nat_gateway", **ways)
+    igw = next(r for r in dev.rows("routes") if r.target_type == "internet_gateway")
+    ways = {key: getattr(igw, key) for key in ("target", "target_id", "target_type")}
+    public = change(dev, "routes", lambda r: r.target_type == "nat_gateway", **ways)
     assert stops(reach(public, "internet", "task", 8080))[0] == ("there", "internet gateway")
     assert reach(public, "task", "internet", 443).verdict == "no"
 
@@ -394,16 +394,15 @@ def test_private_addresses_are_not_on_the_internet(dev: Inventory) -> None:
 
 
 def test_a_peering_route_is_unknown(dev: Inventory) -> None:
-    like = next(r for r in dev.records("routes") if r["target_type"] == "internet_gateway")
-    peer = {
-        **like,
-        "destination": "192.168.0.0/16",
-        "destination_id": "192.168.0.0/16",
-        "target": "pcx-1",
-        "target_id": "pcx-1",
-        "target_type": "other",
-    }
-    answer = reach(add(dev, "routes", **peer), "alb", "192.168.1.1", 8080)
+    like = next(r for r in dev.rows("routes") if r.target_type == "internet_gateway")
+    peer = like.replaced(
+        destination="192.168.0.0/16",
+        destination_id="192.168.0.0/16",
+        target="pcx-1",
+        target_id="pcx-1",
+        target_type="other",
+    )
+    answer = reach(add(dev, "routes", peer), "alb", "192.168.1.1", 8080)
     assert "unknown" in {hop.verdict for hop in answer.path.hops if hop.what == "route table"}
 
 
@@ -414,7 +413,7 @@ def test_a_peering_route_is_unknown(dev: Inventory) -> None:
     ("table", "cells"),
     [("endpoints", {"private_dns": False}), ("vpcs", {"dns_hostnames": False}), ("vpcs", {"dns_support": False})],
 )
-def test_without_private_dns_the_name_leads_past_the_endpoint(dev: Inventory, table: str, cells: Row) -> None:
+def test_without_private_dns_the_name_leads_past_the_endpoint(dev: Inventory, table: str, cells: Cells) -> None:
     answer = reach(change(dev, table, lambda r: True, **cells), "task", "ecr.api", 443)
     assert answer.verdict == "no" and answer.stops[0].what == "private DNS"
 
@@ -428,13 +427,11 @@ def test_an_endpoint_that_is_not_available_is_not_reached(dev: Inventory) -> Non
 
 
 def six(dev: Inventory) -> Inventory:
-    """The public subnets with IPv6 ranges alone, opened to IPv6 on port 80."""
+    """The public subnets with IPv6 ranges only, open to IPv6 on port 80."""
     ranges = {f"{PUBLIC}-us-east-1{zone}": f"2600:1f18:0:{n}::/64" for n, zone in enumerate("abc")}
-    moved = dev.replace(
-        subnets=[{**row, "cidr": ranges.get(row["name"], row["cidr"])} for row in dev.records("subnets")]
-    )
-    igw = next(r for r in dev.records("routes") if r["target_type"] == "internet_gateway")
-    routed = add(moved, "routes", **{**igw, "destination": "::/0", "destination_id": "::/0"})
+    moved = dev.replace(subnets=[row.replaced(cidr=ranges.get(row.name, row.cidr)) for row in dev.rows("subnets")])
+    igw = next(r for r in dev.rows("routes") if r.target_type == "internet_gateway")
+    routed = add(moved, "routes", igw, destination="::/0", destination_id="::/0")
     ruled = add(
         routed,
         "security_group_rules",
@@ -463,11 +460,11 @@ def test_ipv6_needs_rules_and_routes_of_its_own(dev: Inventory) -> None:
     assert reach(whole, "::/0", "alb", 80).verdict == "yes"
     for table in ("routes", "security_group_rules", "nacl_entries"):
         column = {"routes": "destination", "security_group_rules": "peer", "nacl_entries": "cidr"}[table]
-        assert reach(drop(whole, table, lambda r, c=column: r[c] == "::/0"), "::/0", "alb", 80).verdict == "no"
+        assert reach(drop(whole, table, lambda r, c=column: getattr(r, c) == "::/0"), "::/0", "alb", 80).verdict == "no"
 
 
 def test_whether_a_subnet_has_ipv6_is_not_guessed(dev: Inventory) -> None:
-    back = six(dev).replace(subnets=dev.records("subnets"))
+    back = six(dev).replace(subnets=dev.rows("subnets"))
     answer = reach(back, "::/0", "alb", 80)
     assert answer.verdict == "unknown" and "IPv6" in answer.reason
 
@@ -476,7 +473,7 @@ def test_an_egress_only_gateway_lets_out_and_not_in(dev: Inventory) -> None:
     whole = change(
         six(dev),
         "routes",
-        lambda r: r["destination"] == "::/0",
+        lambda r: r.destination == "::/0",
         target="eigw-1",
         target_id="eigw-1",
         target_type="other",
@@ -505,7 +502,7 @@ def test_an_egress_only_gateway_lets_out_and_not_in(dev: Inventory) -> None:
     assert reach(out, "alb", "::/0", 443).verdict == "yes"
 
 
-# ── what is not known, and what is asked wrongly ──
+# ── unknowns and invalid questions ──
 
 
 def test_an_address_has_security_groups_that_nobody_knows(dev: Inventory) -> None:
@@ -514,7 +511,7 @@ def test_an_address_has_security_groups_that_nobody_knows(dev: Inventory) -> Non
 
 
 def test_a_subnet_whose_network_acl_was_not_read_is_unknown(dev: Inventory) -> None:
-    blind = change(dev, "subnets", lambda r: r["name"].startswith(PUBLIC), network_acl=None, network_acl_id=None)
+    blind = change(dev, "subnets", lambda r: r.name.startswith(PUBLIC), network_acl=None, network_acl_id=None)
     assert reach(blind, "internet", "alb", 80).verdict == "unknown"
 
 

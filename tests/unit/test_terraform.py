@@ -1,4 +1,4 @@
-"""The driver, on a real Terraform with its built-in `terraform_data`: no provider, no AWS."""
+"""The driver, on real Terraform with its built-in `terraform_data`: no provider, no AWS."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from workbook.errors import WorkbookError
-from workbook.terraform import driver
+from workbook.host.paths import ENVIRONMENTS
+from workbook.host.run_directory import RunDirectory
+from workbook.terraform import binary, driver
 from workbook.terraform.diagnostics import TerraformError
 from workbook.terraform.driver import Terraform
+from workbook.terraform.hcl import parse_hcl
 
 MAIN = """
 terraform {
@@ -26,7 +29,7 @@ terraform {
 
 TWO = 'resource "terraform_data" "a" { input = "one" }\nresource "terraform_data" "b" { input = sensitive("hush") }\n'
 
-# Created as soon as a test lets it, by a file named go.
+# Created as soon as a test allows it, by writing a file named go.
 SLOW = """
 resource "terraform_data" "slow" {
   input = "slow"
@@ -47,7 +50,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def make(root: Path, **options) -> Terraform:
-    return Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""), **options)
+    return Terraform(
+        root, RunDirectory(root.parents[3], "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""), **options
+    )
 
 
 def test_plan_apply_second_plan_destroy(root: Path) -> None:
@@ -56,18 +61,18 @@ def test_plan_apply_second_plan_destroy(root: Path) -> None:
     assert plan.summary == "Plan: 2 to add, 0 to change, 0 to destroy."
     assert [c.address for c in plan.changes] == ["terraform_data.a", "terraform_data.b"]
     assert tf.apply_plan(plan).added == 2
-    assert tf.addresses() == ["terraform_data.a", "terraform_data.b"]
+    assert tf.run_directory.addresses() == ["terraform_data.a", "terraform_data.b"]
     assert tf.make_plan().empty
     gone = tf.make_plan(destroy=True)
     assert tf.apply_plan(gone).destroyed == 2
-    assert tf.addresses() == []
+    assert tf.run_directory.addresses() == []
 
 
 def test_targets_restrict_the_plan(root: Path) -> None:
     assert list(make(root).make_plan(["terraform_data.a"]).actions) == ["terraform_data.a"]
 
 
-def test_a_change_names_the_attribute_and_masks_the_sensitive(root: Path) -> None:
+def test_a_change_names_the_attribute_and_masks_sensitive_values(root: Path) -> None:
     tf = make(root)
     tf.apply_plan(tf.make_plan())
     (root / "vpc.tf").write_text(TWO.replace("one", "two").replace("hush", "secret"))
@@ -88,12 +93,12 @@ def test_a_syntax_error_names_file_and_line(root: Path) -> None:
     assert caught.value._render_traceback_() == [str(caught.value)]
 
 
-def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path) -> None:
+def test_an_interrupted_apply_finishes_on_its_own_and_the_second_try_works(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW + 'resource "terraform_data" "after" { input = terraform_data.slow.output }\n')
     tf = make(root)
     plan = tf.make_plan()
     tf.on_event = interrupt_at_first_apply()
-    with pytest.raises(WorkbookError, match="goes on by itself"):
+    with pytest.raises(WorkbookError, match="continues in the background"):
         tf.apply_plan(plan)
     events = []
 
@@ -102,10 +107,10 @@ def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path
         (root / "go").touch()
 
     tf.on_event = go
-    # A stop in the middle would lose what is being created: the next command waits instead.
+    # Stopping in the middle would lose what is being created, so the next command waits instead.
     assert tf.make_plan().empty
     assert events[0] == "waiting"
-    assert tf.addresses() == ["terraform_data.after", "terraform_data.slow"]
+    assert tf.run_directory.addresses() == ["terraform_data.after", "terraform_data.slow"]
 
 
 def interrupt_at_first_apply():
@@ -134,18 +139,20 @@ def test_terraform_killed_in_an_apply_leaves_no_process_and_the_second_try_works
     assert subprocess.run(["pgrep", "-f", str(plan.path)], timeout=10).returncode == 1
     (root / "go").touch()
     tf.apply_plan(tf.make_plan())
-    assert len(tf.addresses()) == 3
+    assert len(tf.run_directory.addresses()) == 3
     assert tf.make_plan().empty
 
 
+@pytest.mark.slow
 def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     code = f"""
         import os, sys
         from pathlib import Path
+        from workbook.host.run_directory import RunDirectory
         from workbook.terraform.driver import Terraform
         root = Path({str(root)!r})
-        tf = Terraform(root, root.parents[3] / "run", dict(os.environ, TF_CLI_CONFIG_FILE=""))
+        tf = Terraform(root, RunDirectory(root.parents[3], "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""))
         plan = tf.make_plan()
         tf.on_event = lambda event: print(event.get("type"), flush=True)
         tf.apply_plan(plan)
@@ -158,12 +165,14 @@ def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     (root / "go").touch()
     tf = make(root)
     deadline = time.monotonic() + 60
-    while not tf.addresses() and time.monotonic() < deadline:
+    while not tf.run_directory.addresses() and time.monotonic() < deadline:
         time.sleep(0.5)
     assert tf.make_plan().empty
 
 
-def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_two_concurrent_applies_is_refused_and_works_afterwards(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(driver, "LOCK_SECONDS", 0)
     (root / "vpc.tf").write_text(SLOW)
     first, second = make(root), make(root)
@@ -173,7 +182,7 @@ def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, mon
     runner = threading.Thread(target=first.apply_plan, args=(plan,))
     runner.start()
     assert started.wait(60)
-    with pytest.raises(TerraformError, match="Another plan or apply is at work"):
+    with pytest.raises(TerraformError, match="Another plan or apply is running"):
         second.make_plan()
     (root / "go").touch()
     runner.join(60)
@@ -184,11 +193,12 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     tf = make(root)
     old = tf.make_plan()
     tf.apply_plan(tf.make_plan())
-    with pytest.raises(TerraformError, match="after this plan was made"):
+    with pytest.raises(TerraformError, match="This plan is stale"):
         tf.apply_plan(old)
-    assert len(tf.addresses()) == 2
+    assert len(tf.run_directory.addresses()) == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     tf = make(root)
@@ -200,43 +210,52 @@ def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     assert time.monotonic() - began < 50
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "vpc.tf").write_text(SLOW)
     monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)
     monkeypatch.setattr(driver, "STOP_SECONDS", 1.0)
     tf = make(root)
-    with pytest.raises(WorkbookError, match="had not ended after 2 s"):
+    with pytest.raises(WorkbookError, match="had not finished after 2 s"):
         tf.apply_plan(tf.make_plan())
 
 
-def test_no_terraform_is_one_message(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "ROOT", tmp_path)
-    with pytest.raises(WorkbookError, match="no terraform"):
-        Terraform(root, tmp_path / "run", {"PATH": str(tmp_path)})
+def test_no_terraform_is_one_message(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(WorkbookError, match="Terraform is not installed"):
+        binary.locate(str(tmp_path), own=tmp_path)
 
 
 def test_an_old_terraform_is_refused(root: Path, tmp_path: Path) -> None:
     fake = tmp_path / "bin" / "terraform"
     fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\necho \'{"terraform_version": "1.4.9"}\'\n')
+    fake.write_text('#!/bin/sh\necho "Terraform v1.4.9"\n')
     fake.chmod(0o755)
-    tf = Terraform(root, tmp_path / "run", {"PATH": str(fake.parent)})
-    with pytest.raises(WorkbookError, match=r"Terraform 1\.4\.9 .* needs 1\.5\.7"):
+    tf = Terraform(root, RunDirectory(tmp_path, "dev", "run"), {"PATH": str(fake.parent)})
+    with pytest.raises(WorkbookError, match=r"Terraform 1\.4\.9; the stack needs 1\.10"):
         tf.make_plan()
 
 
-def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path) -> None:
+def test_the_roots_need_the_same_terraform_as_the_workbook() -> None:
+    wanted = f">= {'.'.join(map(str, binary.MINIMUM))}"
+    roots = sorted(ENVIRONMENTS.glob("*/main.tf"))
+    assert len(roots) >= 2
+    assert {path.parent.name: parse_hcl(path)["terraform"][0]["required_version"].strip('"') for path in roots} == {
+        path.parent.name: wanted for path in roots
+    }
+
+
+def test_an_unavailable_provider_is_one_message(root: Path, tmp_path: Path) -> None:
     (root / "main.tf").write_text(
         MAIN.replace(
             "backend", 'required_providers {\n    aws = { source = "example.invalid/hashicorp/aws" }\n  }\n  backend'
         )
     )
     (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
-    with pytest.raises(WorkbookError, match="provider cannot be had"):
+    with pytest.raises(WorkbookError, match="Could not download the AWS provider"):
         make(root).make_plan()
 
 
-def test_the_persons_cli_arguments_do_not_reach_terraform(root: Path) -> None:
+def test_the_user_s_cli_arguments_do_not_reach_terraform(root: Path) -> None:
     from workbook.target import Target
 
     shell = {
@@ -250,4 +269,4 @@ def test_the_persons_cli_arguments_do_not_reach_terraform(root: Path) -> None:
     environ = Target("embedded", "us-east-1", "http://127.0.0.1:1", shell=shell).environ()
     assert not {"TF_CLI_ARGS", "TF_VAR_x", "AWS_PROFILE", "HTTPS_PROXY"} & environ.keys()
     assert environ["AWS_SECRET_ACCESS_KEY"] == "embedded"
-    assert Terraform(root, root.parents[3] / "run", environ).make_plan().counts["add"] == 2
+    assert Terraform(root, RunDirectory(root.parents[3], "dev", "run"), environ).make_plan().counts["add"] == 2

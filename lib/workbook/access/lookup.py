@@ -1,4 +1,4 @@
-"""Who asks and what for: names and ARNs become the policies, facts and gaps of the inventory about them."""
+"""Who asks and for what: turns names and ARNs into what the inventory knows about them: policies, facts and gaps."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from workbook.access.request import ANONYMOUS, DEPLOYER, Request
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
+from workbook.inventory import TABLES, Inventory, Row
 
-Row = dict[str, Any]
+Facts = dict[str, Any]
 
-# Services that let no resource carry a policy of its own for the actions one would ask about here, so that the identity side decides.
-# CloudWatch Logs has policies for other services only.
+# Services without resource policies for the actions asked about here, so the identity side decides. CloudWatch Logs has
+# resource policies for other AWS services only.
 NO_RESOURCE_POLICIES = frozenset(
     {
         *(
@@ -34,32 +34,33 @@ _TABLE_OF = {"s3": "buckets", "ecr": "repositories", "logs": "log_groups", "iam"
 
 
 def account_of(inventory: Inventory) -> str:
-    """The account's id, from the ARNs of what is in it."""
+    """The account id, from the ARNs in the inventory."""
     for table, column in (("roles", "role_arn"), ("repositories", "repository_arn"), ("clusters", "cluster_arn")):
-        for row in inventory.records(table) if table in inventory else []:
-            if str(row[column]).count(":") >= 5:
-                return str(row[column]).split(":")[4]
-    raise WorkbookError("The inventory holds no role, repository or cluster, so no account id.", "Deploy iam first.")
+        for row in inventory.rows(table) if table in inventory else []:
+            arn = str(getattr(row, column))
+            if arn.count(":") >= 5:
+                return arn.split(":")[4]
+    raise WorkbookError("The inventory has no role, repository or cluster to tell the account id.", "Deploy iam first.")
 
 
-def document(rows: Iterable[Row]) -> Row:
-    return {"Version": "2012-10-17", "Statement": [row["statement"] for row in rows]}
+def document(statements: Iterable[Any]) -> Facts:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def _short(inventory: Inventory, table: str, name: str) -> Row | None:
-    """The row called `name`, with or without the common prefix, and without the random end of a bucket's name."""
-    rows, prefix = inventory.records(table) if table in inventory else [], inventory.scope.prefix
-    exact = [row for row in rows if row["name"] in (name, f"{prefix}-{name}")]
-    close = [row for row in rows if str(row["name"]).startswith(f"{prefix}-{name}-")] if table == "buckets" else []
+    """The row called `name`, with or without the common prefix, and without the random suffix of a bucket name."""
+    rows, prefix = inventory.rows(table) if table in inventory else (), inventory.scope.prefix
+    exact = [row for row in rows if row.name in (name, f"{prefix}-{name}")]
+    close = [row for row in rows if str(row.name).startswith(f"{prefix}-{name}-")] if table == "buckets" else []
     return next(iter(exact or close), None)
 
 
 # ── who ──
 
 
-def principal(inventory: Inventory, request: Request, account: str) -> Row:
+def principal(inventory: Inventory, request: Request, account: str) -> Facts:
     name = request.principal
-    none: Row = {
+    none: Facts = {
         "policies": [],
         "boundary": None,
         "assumed": [],
@@ -78,19 +79,19 @@ def principal(inventory: Inventory, request: Request, account: str) -> Row:
     if name.endswith(".amazonaws.com") and not name.startswith("arn:"):
         context = {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": name}
         return {**none, "principal": name, "named": {"Principal": {"Service": name}}, "context": context}
-    roles = inventory.records("roles")
-    role = next((row for row in roles if row["role_arn"] == name), None) or _short(inventory, "roles", name)
+    roles = inventory.rows("roles")
+    role = next((row for row in roles if row.role_arn == name), None) or _short(inventory, "roles", name)
     if role:
-        return {**none, **_role(inventory, role), "named": {"Principal": {"AWS": role["role_arn"]}}, "own_tags": True}
+        return {**none, **_role(inventory, role), "named": {"Principal": {"AWS": role.role_arn}}, "own_tags": True}
     arn = operators(inventory)[0] if name == DEPLOYER else name
     if not arn.startswith("arn:") or arn.count(":") < 5:
-        known = ", ".join(str(row["name"]) for row in roles)
+        known = ", ".join(str(row.name) for row in roles)
         raise WorkbookError(
             f"There is no role {name!r} in the inventory.",
-            f"Roles: {known or 'none'}. Or an ARN, a service, anonymous, deployer.",
+            f"Roles: {known or 'none'}. An ARN, a service, anonymous or deployer is fine too.",
         )
     theirs = {
-        "name": f"what {arn} may do",
+        "name": f"the policies of {arn}",
         "policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
     }
     kind = "AssumedRole" if ":role/" in arn or ":assumed-role/" in arn else "User"
@@ -111,58 +112,65 @@ def principal(inventory: Inventory, request: Request, account: str) -> Row:
     }
 
 
-def _role(inventory: Inventory, role: Row) -> Row:
-    rows = [row for row in inventory.records("iam_statements") if role["name"] in row["roles"]]
-    names = [*role["attached_policies"], *role["inline_policies"]]
-    by_name = {name: [r for r in rows if r["policy"] == name and r["kind"] != "boundary"] for name in names}
-    boundary = [r for r in rows if r["kind"] == "boundary" and r["policy"] == role["boundary"]]
-    missing = [name for name, found in by_name.items() if not found]
-    assumed = [
-        f"what {name} says is not in the inventory"
-        for name in [*missing, *([role["boundary"]] if role["boundary"] and not boundary else [])]
+def _role(inventory: Inventory, role: Row) -> Facts:
+    rows = [row for row in inventory.rows("iam_statements") if role.name in row.roles]
+    attached = [row for row in rows if row.kind == "attached"]
+    inline = [row for row in rows if row.kind == "inline"]
+    own = [
+        *(
+            (arn.rsplit("/", 1)[-1], [row.statement for row in attached if row.policy_arn == arn])
+            for arn in role.attached_policy_arns
+        ),
+        *((name, [row.statement for row in inline if row.policy == name]) for name in role.inline_policies),
     ]
-    if role["boundary"] is None:
-        assumed.append(f"whether {role['name']} has a permissions boundary is not in the inventory")
+    boundary = [r.statement for r in rows if r.kind == "boundary" and r.policy_arn == role.boundary_arn]
+    missing = [name for name, found in own if not found]
+    assumed = [
+        f"the content of {name} is not in the inventory"
+        for name in [*missing, *([role.boundary] if role.boundary and not boundary else [])]
+    ]
+    if role.boundary is None:
+        assumed.append(f"whether {role.name} has a permissions boundary is not in the inventory")
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     policies = [
         {"name": n, "policy": document(f) if f else {"Version": "2012-10-17", "Statement": [everything]}}
-        for n, f in by_name.items()
+        for n, f in own
     ]
     context = {
-        "aws:PrincipalArn": role["role_arn"],
-        "aws:PrincipalAccount": str(role["role_arn"]).split(":")[4],
+        "aws:PrincipalArn": role.role_arn,
+        "aws:PrincipalAccount": str(role.role_arn).split(":")[4],
         "aws:PrincipalType": "AssumedRole",
         "aws:PrincipalIsAWSService": "false",
-        **{f"aws:PrincipalTag/{key}": value for key, value in (role["tags"] or {}).items()},
+        **{f"aws:PrincipalTag/{key}": value for key, value in (role.tags or {}).items()},
     }
     return {
-        "principal": role["role_arn"],
+        "principal": role.role_arn,
         "policies": policies,
-        "policy_names": ", ".join(names) or f"the policies of {role['name']}",
-        "boundary": {"name": role["boundary"], "policy": document(boundary)} if boundary else None,
+        "policy_names": ", ".join(name for name, _ in own) or f"the policies of {role.name}",
+        "boundary": {"name": role.boundary, "policy": document(boundary)} if boundary else None,
         "assumed": assumed,
         "context": context,
     }
 
 
 def operators(inventory: Inventory) -> list[str]:
-    """The ARNs that the bucket policies exempt from their denials, besides roles of the inventory."""
-    own = {row["role_arn"] for row in inventory.records("roles")}
+    """The ARNs that the bucket policies exempt from their Deny statements, other than roles in the inventory."""
+    roles = {row.role_arn for row in inventory.rows("roles")}
     found: dict[str, None] = {}
-    for row in inventory.records("bucket_policy_statements"):
-        for operator, keys in (row["statement"].get("Condition") or {}).items():
-            values = keys.get("aws:PrincipalArn", []) if row["effect"] == "Deny" and "Not" in operator else []
+    for row in inventory.rows("bucket_policy_statements"):
+        for operator, keys in (row.statement.get("Condition") or {}).items():
+            values = keys.get("aws:PrincipalArn", []) if row.effect == "Deny" and "Not" in operator else []
             found |= dict.fromkeys([values] if isinstance(values, str) else values)
-    left = [arn for arn in found if arn not in own]
+    left = [arn for arn in found if arn not in roles]
     if not left:
-        raise WorkbookError("No bucket policy names an operator.", "Ask with the ARN of whoever deploys.")
+        raise WorkbookError("No bucket policy names an operator.", "Use the deployer's ARN.")
     return left
 
 
 # ── for what ──
 
 
-def resource(inventory: Inventory, request: Request, account: str) -> tuple[str, Row]:
+def resource(inventory: Inventory, request: Request, account: str) -> tuple[str, Facts]:
     service = request.action.split(":")[0].lower()
     arn = (
         request.resource
@@ -170,9 +178,9 @@ def resource(inventory: Inventory, request: Request, account: str) -> tuple[str,
         else _arn(inventory, service, request.resource)
     )
     if "*" in arn and arn != "*":
-        raise WorkbookError(f"{arn} is many resources.", "Ask about one of them.")
+        raise WorkbookError(f"{arn} is more than one resource.", "Ask about one of them.")
     parts = arn.split(":", 5) if arn != "*" else ["", "", "", "", "", ""]
-    what: Row = {
+    what: Facts = {
         "account": parts[4] or account,
         "region": parts[3] or inventory.scope.region,
         "policy": None,
@@ -196,8 +204,8 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
     table = _TABLE_OF.get(service)
     if table is None:
         raise WorkbookError(
-            f"The access proofs know no {service} resource by name.",
-            "Give its ARN, or * for an action without a resource.",
+            f"The access proofs cannot find {service} resources by name.",
+            "Give the ARN, or * for an action without a resource.",
         )
     base, rest = name, ""
     if table == "buckets" and "/" in name:
@@ -206,10 +214,10 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
         base, rest = name.split(":log-stream:")[0], f":log-stream:{name.split(':log-stream:')[1]}"
     row = _short(inventory, table, base)
     if row is None:
-        known = ", ".join(str(r["name"]) for r in inventory.records(table))
+        known = ", ".join(str(r.name) for r in inventory.rows(table))
         raise WorkbookError(
             f"There is nothing called {base!r} among the {table.replace('_', ' ')}.",
-            f"There are: {known or 'none'}. Or give an ARN.",
+            f"Known: {known or 'none'}. An ARN is fine too.",
         )
     column = {
         "buckets": "bucket_arn",
@@ -217,15 +225,15 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
         "log_groups": "log_group_arn",
         "roles": "role_arn",
     }[table]
-    return f"{str(row[column]).removesuffix(':*')}{rest}"
+    return f"{str(getattr(row, column)).removesuffix(':*')}{rest}"
 
 
-def _bucket(inventory: Inventory, request: Request, name: str, account: str) -> Row:
-    row = next((r for r in inventory.records("buckets") if r["name"] == name), None)
+def _bucket(inventory: Inventory, request: Request, name: str, account: str) -> Facts:
+    row = next((r for r in inventory.rows("buckets") if r.name == name), None)
     if row is None or request.resource_account not in ("", account):
         return {"account": request.resource_account, "unread": True, "tables": ["buckets"]}
     found = _policy(inventory, "buckets", "bucket", name)
-    return {**found, "account": account, "region": row["region"], "restricted": row["restrict_public_buckets"]}
+    return {**found, "account": account, "region": row.region, "restricted": row.restrict_public_buckets}
 
 
 _STATEMENTS = {
@@ -235,11 +243,11 @@ _STATEMENTS = {
 }
 
 
-def _policy(inventory: Inventory, table: str, kind: str, name: str) -> Row:
+def _policy(inventory: Inventory, table: str, kind: str, name: str) -> Facts:
     """The resource policy of one bucket, repository or role, as far as it was read."""
-    row = next((r for r in inventory.records(table) if r["name"] == name), None)
-    statements = [r for r in inventory.records(_STATEMENTS[kind]) if r[kind] == name]
-    count = row.get("policy_statements", len(statements)) if row else None
+    row = next((r for r in inventory.rows(table) if r.name == name), None)
+    statements = [r.statement for r in inventory.rows(_STATEMENTS[kind], **{kind: name})]
+    count = row.policy_statements if row and "policy_statements" in TABLES[table].columns else len(statements)
     return {
         "policy": document(statements) if statements else None,
         "policy_name": name,
@@ -250,16 +258,16 @@ def _policy(inventory: Inventory, table: str, kind: str, name: str) -> Row:
 
 def endpoint_for(inventory: Inventory, request: Request, service: str, region: str) -> Row:
     wanted = request.via_endpoint if isinstance(request.via_endpoint, str) else {"ecr": "ecr.api"}.get(service, service)
-    found = [row for row in inventory.records("endpoints") if wanted in (row["service"], row["name"])]
+    found = [row for row in inventory.rows("endpoints") if wanted in (row.service, row.name, row.endpoint_id)]
     if len(found) != 1:
-        there = ", ".join(f"{row['service']} ({row['name']})" for row in inventory.records("endpoints"))
+        there = ", ".join(f"{row.service} ({row.name})" for row in inventory.rows("endpoints"))
         raise WorkbookError(
             f"There {'are several endpoints' if found else 'is no endpoint'} for {wanted}.",
             f"Endpoints: {there or 'none'}.",
         )
     if region != inventory.scope.region:
         raise WorkbookError(
-            f"The endpoint {found[0]['name']} serves {inventory.scope.region}, the resource is in {region}.",
-            "Ask without the endpoint.",
+            f"The endpoint {found[0].name} serves {inventory.scope.region}, but the resource is in {region}.",
+            "Leave out the endpoint.",
         )
     return found[0]

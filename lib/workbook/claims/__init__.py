@@ -1,10 +1,12 @@
-"""The take-home's own sentences, each shown or refuted on the live inventory. Pure: nothing here calls AWS."""
+"""The take-home's own statements, each proved or disproved on the live inventory. Pure: nothing here calls AWS."""
 
-# Importing a layer's file registers its claims; this order is the one they are shown in.
-from workbook.claims import vpc, vpc_rules, ecr, iam, s3, ecs, ecs_alb, general  # noqa: F401, I001
+import importlib
+import pkgutil
+
 from workbook.claims.bullets import BULLETS, Bullet
-from workbook.claims.engine import CLAIMS, GROUPS, SEVERITIES, Claim, Result, Evidence, Verdict
+from workbook.claims.engine import CLAIMS, GROUPS, SEVERITIES, Claim, Evidence, Result, Verdict
 from workbook.claims.results import Results, judge
+from workbook.layers import LAYERS
 
 __all__ = [
     "BULLETS",
@@ -19,3 +21,19 @@ __all__ = [
     "Verdict",
     "judge",
 ]
+
+
+def _register() -> None:
+    """Import the modules of every layer, `<key>.py` and `<key>_….py`, which registers their claims; then those of none.
+
+    The claims are shown in this order.
+    """
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    for layer in LAYERS:
+        for name in names:
+            if name == layer.key or name.startswith(f"{layer.key}_"):
+                importlib.import_module(f"{__name__}.{name}")
+    importlib.import_module(f"{__name__}.general")
+
+
+_register()

@@ -1,25 +1,20 @@
-"""Judging all claims of an inventory, and the forms the outcome takes: table, display, JSON, JUnit, page."""
+"""Checking all claims on an inventory; the results as a table and as a display. Other forms: compliance/export.py."""
 
 from __future__ import annotations
 
 import copy
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from xml.etree import ElementTree
 
 import pandas as pd
 
 from workbook import display
-from workbook.claims.bullets import sources_of
 from workbook.claims.engine import CLAIMS, GROUPS, Result, Verdict, View, judge_one
-from workbook.compliance.frameworks import references_of
 from workbook.display import Rendered
-from workbook.display.document import page
 from workbook.errors import WorkbookError
-from workbook.inventory import LAYERS, TABLES, Inventory
-from workbook.target import LIMITS_BY_ID
+from workbook.inventory import TABLES, Inventory
+from workbook.layers import BY_KEY
 
 MARKS = {
     Verdict.PASS: "good",
@@ -32,27 +27,28 @@ EVIDENCE_COLUMNS = ["claim", "resource", "seen", "ok", "reason"]
 
 
 def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str = "embedded") -> Results:
-    """Judge the claims of some layers.
+    """Check the claims of some layers.
 
     Parameters
     ----------
-    inventory : best read whole; a claim that looks at a table of a layer which was not read fails and says so.
-    layers : of vpc, ecr, iam, s3, ecs and general; without it those that were read, and general when all were.
-    target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is judged on aws only.
+    inventory : preferably complete; a claim that uses a table of a layer that was not read fails and says so.
+    layers : keys of layers, and general; by default the layers that were read, plus general if all were.
+    target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is
+        checked on aws only.
 
     Raises
     ------
-    WorkbookError : no such layer or target.
+    WorkbookError : there is no such layer or target.
     """
     if target not in ("embedded", "endpoint", "aws"):
         raise WorkbookError(f"There is no kind of target named {target!r}.", "Kinds: embedded, endpoint, aws.")
     read = [
-        layer for layer in LAYERS if all(name in inventory for name, table in TABLES.items() if table.layer == layer)
+        layer for layer in BY_KEY if all(name in inventory for name, table in TABLES.items() if table.layer == layer)
     ]
-    chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(LAYERS) else [])]
+    chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(BY_KEY) else [])]
     for layer in chosen:
         if layer not in GROUPS:
-            raise WorkbookError(f"There are no claims of a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
+            raise WorkbookError(f"There are no claims for a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
     view = View(inventory)
     problems = [{str(key): value for key, value in row.items()} for row in inventory.problems.to_dict("records")]
     results = [judge_one(claim, view, problems, target) for claim in CLAIMS.values() if claim.layer in chosen]
@@ -60,13 +56,16 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
 
 
 class Results:
-    """What became of the claims, in the order they are defined. The display and the table are the same on every run; JSON and page
-    also say when the inventory was read."""
+    """The results of the claims, in definition order.
+
+    Display and table are the same on every run; JSON and HTML page also say when the inventory was read.
+    """
 
     def __init__(self, results: list[Result], inventory: Inventory, target: str) -> None:
         self.results = results
         self.waiting: list[Result] = []
         self.target = target
+        self.absent: tuple[str, ...] = ()
         self.scope = inventory.scope
         self.taken_at = inventory.taken_at
 
@@ -77,18 +76,18 @@ class Results:
         return len(self.results)
 
     def __getitem__(self, claim: str) -> Result:
-        """The result of one claim by its id. Raises WorkbookError when it was not judged."""
+        """The result of one claim by its id. Raises WorkbookError if it was not checked."""
         for result in self.results:
             if result.claim.id == claim:
                 return result
         raise WorkbookError(
-            f"The claim {claim} was not judged.",
-            "Its layer was left out." if claim in CLAIMS else "There is none of that name.",
+            f"The claim {claim} was not checked.",
+            "Its layer was left out." if claim in CLAIMS else "There is no claim with that id.",
         )
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many claims came to each verdict."""
+        """Number of claims by verdict."""
         found = Counter(result.verdict for result in self.results)
         return {verdict.value: found[verdict] for verdict in Verdict}
 
@@ -99,20 +98,23 @@ class Results:
 
     @property
     def summary(self) -> str:
-        """One line: how many claims came to which verdict."""
+        """One line: the number of claims by verdict."""
         counted = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if count)
         waiting = f"; {len(self.waiting)} wait for layers that are not deployed yet" if self.waiting else ""
-        return f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
+        return f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none checked'}{waiting}"
 
     def only(self, verdict: str) -> Results:
-        """The results of one verdict, such as FAIL."""
+        """The results with one verdict, such as FAIL."""
         return self._with([result for result in self.results if result.verdict == verdict], [])
 
     def without_layers(self, layers: Iterable[str]) -> Results:
-        """Set aside, as `waiting`, the claims that are not true only because they look at layers that are not deployed yet."""
-        absent = {name for name, table in TABLES.items() if table.layer in set(layers)}
-        waiting = [result for result in self.failed if absent & set(result.tables)]
-        return self._with([result for result in self.results if result not in waiting], waiting)
+        """Set aside, as `waiting`, the claims that fail only because they use layers that are not deployed yet."""
+        absent = tuple(layers)
+        tables = {name for name, table in TABLES.items() if table.layer in absent}
+        waiting = [result for result in self.failed if tables & set(result.tables)]
+        other = self._with([result for result in self.results if result not in waiting], waiting)
+        other.absent = absent
+        return other
 
     def _with(self, results: list[Result], waiting: list[Result]) -> Results:
         other = copy.copy(self)
@@ -123,14 +125,14 @@ class Results:
         return self.rendered()._repr_mimebundle_()
 
     def table(self) -> pd.DataFrame:
-        """verdict, claim, layer, severity, says, seen: one row a claim. `seen` is the reason, or what was looked at."""
+        """One row per claim: verdict, claim, layer, severity, says, seen. `seen` is the reason, or what was checked."""
         rows = [
             (r.verdict.value, r.claim.id, r.claim.layer, r.claim.severity, r.claim.says, _seen(r)) for r in self.results
         ]
         return pd.DataFrame(rows, columns=["verdict", "claim", "layer", "severity", "says", "seen"])
 
     def evidence(self) -> pd.DataFrame:
-        """claim, resource, seen, ok (bool), reason: one row for each resource that a claim looked at."""
+        """One row for each resource that a claim checked: claim, resource, seen, ok (bool), reason."""
         rows = [
             (r.claim.id, line.resource, line.observed, line.ok, line.reason)
             for r in self.results
@@ -139,8 +141,10 @@ class Results:
         return pd.DataFrame(rows, columns=EVIDENCE_COLUMNS)
 
     def rendered(self) -> Rendered:
-        """A line that sums up, the claims as a table, and all evidence behind a fold. The text twin gives whole sentences, and evidence
-        where a claim is not plainly true."""
+        """A summary line, the claims as a table, and all evidence folded away.
+
+        The text twin has full sentences, and evidence only for claims that are not simply true.
+        """
         marks = {"verdict": {verdict.value: mark for verdict, mark in MARKS.items()}}
         prefix = self.scope.prefix
         claims = display.table(self.table(), "Claims", ["verdict", "claim", "says", "seen"], marks, prefix)
@@ -158,97 +162,16 @@ class Results:
         parts.text = "\n".join([self.summary, "", *(line for result in self.results for line in _told(result))])
         return parts
 
-    def to_json(self) -> str:
-        """Everything, as JSON text."""
-        claims = [
-            {
-                "id": r.claim.id,
-                "layer": r.claim.layer,
-                "severity": r.claim.severity,
-                "says": r.claim.says,
-                "sources": sources_of(r.claim.id),
-                "controls": references_of(r.claim.id),
-                "verdict": r.verdict.value,
-                "reason": r.reason,
-                "limit": r.claim.limit,
-                "evidence": [
-                    {"resource": e.resource, "seen": e.observed, "ok": e.ok, "reason": e.reason} for e in r.evidence
-                ],
-            }
-            for r in self.results
-        ]
-        head = {
-            "environment": self.scope.prefix,
-            "target": self.target,
-            "taken_at": self.taken_at.isoformat(timespec="seconds"),
-            "counts": self.counts,
-        }
-        return json.dumps({**head, "claims": claims}, indent=1, ensure_ascii=False) + "\n"
-
-    def to_junit(self) -> str:
-        """JUnit XML: a case for each claim. FAIL is a failure; NOT TESTABLE HERE and N-A are skipped; EXCEPTION passes, with its reason."""
-        skipped = self.counts[Verdict.NOT_TESTABLE] + self.counts[Verdict.NOT_APPLICABLE]
-        totals = {"tests": str(len(self)), "failures": str(len(self.failed)), "errors": "0", "skipped": str(skipped)}
-        suite = ElementTree.Element("testsuite", {"name": f"claims {self.scope.prefix}", **totals})
-        for r in self.results:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=f"claims.{r.claim.layer}", name=f"{r.claim.id}: {r.claim.says}"
-            )
-            if r.verdict is Verdict.FAIL:
-                ElementTree.SubElement(case, "failure", message=_printable(r.reason), type=r.claim.severity)
-            elif r.verdict in (Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE):
-                ElementTree.SubElement(case, "skipped", message=_printable(f"{r.verdict}: {r.reason}"))
-            lines = [f"{e.resource}: {e.observed}" for e in r.evidence]
-            ElementTree.SubElement(case, "system-out").text = _printable(
-                "\n".join([*([r.reason] if r.reason else []), *lines])
-            )
-        ElementTree.indent(suite)
-        return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
-
-    def to_html(self) -> str:
-        """A page of its own, without scripts or references: summary, claims, and for each claim its source, controls and evidence."""
-        parts = [
-            display.table(
-                self.table(),
-                "Claims",
-                marks={"verdict": {v.value: m for v, m in MARKS.items()}},
-                prefix=self.scope.prefix,
-            )
-        ]
-        for r in self.results:
-            about = [
-                ("Says", r.claim.says),
-                ("Verdict", r.verdict.value + (f". {r.reason}" if r.reason else "")),
-                ("Said in", "; ".join(sources_of(r.claim.id)) or "added to what the take-home says"),
-                ("Supports", "; ".join(references_of(r.claim.id)) or "no control"),
-            ]
-            if r.claim.limit:
-                about.append(("Limit", LIMITS_BY_ID[r.claim.limit].what))
-            lines = pd.DataFrame(
-                [(e.resource, e.observed, e.ok, e.reason) for e in r.evidence], columns=EVIDENCE_COLUMNS[1:]
-            )
-            parts.append(
-                display.fold(
-                    f"{r.claim.id}: {r.verdict.value}",
-                    display.stack(display.pairs(r.claim.id, about), display.table(lines, "Evidence")),
-                )
-            )
-        return page(
-            f"Claims of {self.scope.prefix}",
-            f"{self.summary}. Target: {self.target}. Read at {self.taken_at:%Y-%m-%d %H:%M} UTC.",
-            display.stack(*parts),
-        )
-
 
 def _seen(result: Result) -> str:
     if result.reason:
         return result.reason
     lines = result.evidence
-    return f"{lines[0].resource}: {lines[0].observed}" if len(lines) == 1 else f"{len(lines)} looked at, all so"
+    return f"{lines[0].resource}: {lines[0].observed}" if len(lines) == 1 else f"{len(lines)} checked, all as claimed"
 
 
 def _told(result: Result, width: int = 120) -> Iterator[str]:
-    """A claim as lines of text: verdict, id and sentence; below them what speaks against it, and the reason."""
+    """A claim as lines of text: verdict, id and sentence, with the evidence against it and the reason below."""
     yield f"{result.verdict.value:<18}{result.claim.id:<26}{result.claim.says}"
     below = [f"{e.resource}: {e.observed}" for e in result.evidence if not e.ok]
     if result.verdict is not Verdict.FAIL and result.reason:
@@ -257,8 +180,3 @@ def _told(result: Result, width: int = 120) -> Iterator[str]:
         yield from textwrap.wrap(
             text, width, initial_indent=" " * 18, subsequent_indent=" " * 20, break_on_hyphens=False
         )
-
-
-def _printable(text: str) -> str:
-    """XML has no place for control characters."""
-    return "".join(character for character in text if character in "\n\t" or character >= " ")

@@ -1,4 +1,4 @@
-"""Claims about the firewalls: network ACLs around subnets, security groups around each resource."""
+"""Claims about the firewall rules: network ACLs around subnets, security groups around resources."""
 
 from __future__ import annotations
 
@@ -15,35 +15,39 @@ FIRST_EPHEMERAL_PORT = 1024
 
 
 def covers(rule: Any, port: int) -> bool:
-    """Whether a rule speaks of a TCP port; None as a limit means every port."""
+    """Whether a rule covers a TCP port; None as a limit means every port."""
     low, high = rule.from_port, rule.to_port
     return rule.protocol in ("tcp", "all", "6") and (low is None or low <= port) and (high is None or port <= high)
 
 
 def entries(view: View, acl: str, direction: str) -> list[Any]:
-    """The entries of a network ACL in one direction, without the closing deny that every one has."""
+    """The entries of a network ACL in one direction, without the final deny that every ACL has."""
     return [
-        e for e in view["nacl_entries"] if e.network_acl == acl and e.direction == direction and e.rule_number < 32767
+        e
+        for e in view["nacl_entries"]
+        if e.network_acl_id == acl and e.direction == direction and e.rule_number < 32767
     ]
 
 
-def acls_of(subnets: Iterable[Any]) -> list[str]:
-    """Names of the network ACLs around subnets."""
-    return sorted({subnet.network_acl for subnet in subnets})
+def acls_of(subnets: Iterable[Any]) -> list[tuple[str, str]]:
+    """Ids and names of the network ACLs of some subnets, by name."""
+    found = {(subnet.network_acl_id, subnet.network_acl) for subnet in subnets}
+    return sorted(found, key=lambda acl: (str(acl[1]), str(acl[0])))
 
 
 def rules_of(view: View, groups: Iterable[str], direction: str) -> list[Any]:
-    """The rules of some security groups in one direction."""
-    return [
-        rule
-        for rule in view["security_group_rules"]
-        if rule.security_group in set(groups) and rule.direction == direction
-    ]
+    """The rules of some security groups (ids) in one direction."""
+    return [rule for rule in view.rows("security_group_rules", direction=direction) if rule.group_id in set(groups)]
+
+
+def from_internet(rule: Any) -> bool:
+    """Whether the peer of a security group's rule holds addresses of the internet."""
+    return rule.peer_type == "cidr" and internet(rule.peer)
 
 
 def groups_of(rows: Iterable[Any]) -> list[str]:
-    """Names of the security groups that services, load balancers or endpoints stand behind."""
-    return sorted({group for row in rows for group in row.security_groups})
+    """Ids of the security groups of services, load balancers or endpoints."""
+    return sorted({group for row in rows for group in row.group_ids})
 
 
 def ports_of(rule: Any) -> str:
@@ -54,21 +58,19 @@ def ports_of(rule: Any) -> str:
 # ── network ACLs ──
 
 
-@claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have a network ACL of their own.")
+@claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have their own network ACL.")
 def nacl_dedicated(view: View) -> Iterator[Evidence]:
-    default = {entry.network_acl for entry in view["nacl_entries"] if entry.is_default}
+    default = {entry.network_acl_id for entry in view["nacl_entries"] if entry.is_default}
     for subnet in view["subnets"]:
-        tiers = {other.tier for other in view["subnets"] if other.network_acl == subnet.network_acl}
+        tiers = {other.tier for other in view["subnets"] if other.network_acl_id == subnet.network_acl_id}
         yield evidence(
             subnet.name,
             subnet.network_acl or "none",
-            subnet.network_acl and subnet.network_acl not in default and len(tiers) == 1,
+            subnet.network_acl_id and subnet.network_acl_id not in default and len(tiers) == 1,
         )
 
 
-@claim(
-    "VPC-NACL-DEFAULT", "medium", "The default network ACL lets nothing through, so that a forgotten subnet is cut off."
-)
+@claim("VPC-NACL-DEFAULT", "medium", "The default network ACL denies everything, so a forgotten subnet is cut off.")
 def nacl_default(view: View) -> Iterator[Evidence]:
     for entry in view["nacl_entries"]:
         if entry.is_default:
@@ -82,11 +84,11 @@ def nacl_default(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-NACL-PRIVATE-IN",
     "high",
-    "From the internet, private subnets accept answers only: ephemeral ports, and of these not the containers' own.",
+    "From the internet, private subnets accept only return traffic: ephemeral ports, except the containers' own.",
 )
 def nacl_private_in(view: View) -> Iterator[Evidence]:
     ports = [service.container_port for service in view["services"] if service.container_port]
-    for acl in acls_of(meant_private(view)):
+    for acl, name in acls_of(meant_private(view)):
         tried = entries(view, acl, "ingress")
         for entry in tried:
             if entry.action == "allow" and internet(entry.cidr):
@@ -102,28 +104,30 @@ def nacl_private_in(view: View) -> Iterator[Evidence]:
                 what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}" + (
                     f", port {reached[0]} open" if reached else ""
                 )
-                yield evidence(acl, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
+                yield evidence(name, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
 
 
-@claim("VPC-NACL-PRIVATE-OUT", "medium", "Out of the private subnets to the internet there is HTTPS and nothing else.")
+@claim("VPC-NACL-PRIVATE-OUT", "medium", "Private subnets can reach the internet only over HTTPS.")
 def nacl_private_out(view: View) -> Iterator[Evidence]:
-    for acl in acls_of(meant_private(view)):
+    for acl, name in acls_of(meant_private(view)):
         for entry in entries(view, acl, "egress"):
             if entry.action == "allow" and internet(entry.cidr):
-                yield evidence(acl, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
+                yield evidence(name, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
 
 
 @claim(
-    "VPC-NACL-PUBLIC-IN", "medium", "From the internet, public subnets accept the load balancer's ports and answers."
+    "VPC-NACL-PUBLIC-IN",
+    "medium",
+    "From the internet, public subnets accept only the load balancer's ports and return traffic.",
 )
 def nacl_public_in(view: View) -> Iterator[Evidence]:
     listening = {listener.port for listener in view["listeners"]}
-    for acl in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
+    for acl, name in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
         for entry in entries(view, acl, "ingress"):
             if entry.action == "allow" and internet(entry.cidr):
                 one_port = entry.from_port == entry.to_port and entry.from_port in listening
                 yield evidence(
-                    acl,
+                    name,
                     f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}",
                     one_port or (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT,
                 )
@@ -132,7 +136,7 @@ def nacl_public_in(view: View) -> Iterator[Evidence]:
 @claim("VPC-NACL-ADMIN-PORTS", "high", "No network ACL lets the internet reach SSH or RDP.")
 def nacl_admin_ports(view: View) -> Iterator[Evidence]:
     opened = any(
-        rule.direction == "ingress" and internet(rule.peer) and covers(rule, 3389)
+        rule.direction == "ingress" and from_internet(rule) and covers(rule, 3389)
         for rule in view["security_group_rules"]
     )
     for entry in view["nacl_entries"]:
@@ -140,7 +144,10 @@ def nacl_admin_ports(view: View) -> Iterator[Evidence]:
             reached = [port for port in ADMIN_PORTS if covers(entry, port)]
             what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}"
             if reached == [3389] and entry.from_port >= FIRST_EPHEMERAL_PORT and not opened:
-                reason = "3389 lies among the ephemeral ports that answers come back to, which a stateless ACL must leave open; no security group opens it."
+                reason = (
+                    "3389 is one of the ephemeral ports for return traffic, which a "
+                    "stateless ACL must leave open; no security group opens it."
+                )
                 yield accepted(entry.network_acl, what, reason)
             else:
                 yield evidence(entry.network_acl, what, not reached)
@@ -152,12 +159,12 @@ def nacl_admin_ports(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-SG-DEFAULT",
     "medium",
-    "The default security group has no rules: nobody gets access by forgetting to choose one.",
+    "The default security group has no rules, so forgetting to choose a group grants no access.",
 )
 def sg_default(view: View) -> Iterator[Evidence]:
     for group in view["security_groups"]:
         if group.is_default:
-            rules = [rule for rule in view["security_group_rules"] if rule.security_group == group.name]
+            rules = view.rows("security_group_rules", group_id=group.group_id)
             yield evidence(
                 group.name, "; ".join(f"{r.direction} {ports_of(r)} {r.peer}" for r in rules) or "no rules", not rules
             )
@@ -166,15 +173,16 @@ def sg_default(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-SG-WORLD",
     "critical",
-    "Nothing but the load balancer takes connections from the internet, and it only on the ports it listens on.",
+    "Only the load balancer accepts connections from the internet, and only on the ports it listens on.",
 )
 def sg_world(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
     listening = {listener.port for listener in view["listeners"]}
     for group in view["security_groups"]:
-        world = [rule for rule in rules_of(view, [group.name], "ingress") if internet(rule.peer)]
+        world = [rule for rule in rules_of(view, [group.group_id], "ingress") if from_internet(rule)]
         fine = all(
-            group.name in balancers and rule.from_port == rule.to_port and rule.from_port in listening for rule in world
+            group.group_id in balancers and rule.from_port == rule.to_port and rule.from_port in listening
+            for rule in world
         )
         yield evidence(
             group.name,
@@ -188,8 +196,8 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
     for group in view["security_groups"]:
         reached = {
             port
-            for rule in rules_of(view, [group.name], "ingress")
-            if internet(rule.peer)
+            for rule in rules_of(view, [group.group_id], "ingress")
+            if from_internet(rule)
             for port in ADMIN_PORTS
             if covers(rule, port)
         }
@@ -201,19 +209,21 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
 
 
 @claim(
-    "VPC-SG-TASK-IN", "critical", "Tasks take connections from the load balancer only, on the container's port only."
+    "VPC-SG-TASK-IN",
+    "critical",
+    "Tasks accept connections only from the load balancer, and only on the container's port.",
 )
 def sg_task_in(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
     for service in view["services"]:
-        for rule in rules_of(view, service.security_groups, "ingress"):
+        for rule in rules_of(view, service.group_ids, "ingress"):
             one_port = rule.from_port == rule.to_port == service.container_port
             yield evidence(
-                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer in balancers and one_port
+                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer_id in balancers and one_port
             )
 
 
-@claim("VPC-SG-TASK-OUT", "high", "Tasks call AWS's endpoints on 443, and nothing else.")
+@claim("VPC-SG-TASK-OUT", "high", "Tasks can connect only to AWS's endpoints, and only on port 443.")
 def sg_task_out(view: View) -> Iterator[Evidence]:
     endpoints = groups_of(view["endpoints"])
     public_image = any(container.image.startswith("public.ecr.aws/") for container in view["containers"])
@@ -221,15 +231,18 @@ def sg_task_out(view: View) -> Iterator[Evidence]:
         https = rule.protocol == "tcp" and rule.ports == "443"
         what = f"{ports_of(rule)} to {rule.peer}"
         if https and rule.peer == "0.0.0.0/0" and public_image:
-            reason = "The image lies in public.ecr.aws, which no endpoint serves: tasks can reach any address on 443 through NAT, and they alone start such a connection."
+            reason = (
+                "The image is in public.ecr.aws, which no endpoint serves, so tasks can reach any address on 443 "
+                "through NAT; such connections can only start from the task."
+            )
             yield accepted(rule.security_group, what, reason)
         else:
             yield evidence(
-                rule.security_group, what, https and (rule.peer in endpoints or rule.peer_type == "prefix_list")
+                rule.security_group, what, https and (rule.peer_id in endpoints or rule.peer_type == "prefix_list")
             )
 
 
-@claim("VPC-SG-ALB-OUT", "high", "The load balancer calls the tasks on the container's port, and nobody else.")
+@claim("VPC-SG-ALB-OUT", "high", "The load balancer can connect only to the tasks, and only on the container's port.")
 def sg_alb_out(view: View) -> Iterator[Evidence]:
     tasks = groups_of(view["services"])
     ports = {service.container_port for service in view["services"]}
@@ -237,31 +250,32 @@ def sg_alb_out(view: View) -> Iterator[Evidence]:
         yield evidence(
             rule.security_group,
             f"{ports_of(rule)} to {rule.peer}",
-            rule.peer in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
+            rule.peer_id in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
         )
 
 
-@claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints take HTTPS from the tasks, and nothing else from nobody else.")
+@claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints accept only HTTPS, and only from the tasks.")
 def sg_endpoint_in(view: View) -> Iterator[Evidence]:
     tasks = groups_of(view["services"])
     for endpoint in view["endpoints"]:
         if endpoint.type == "Interface":
-            rules = rules_of(view, endpoint.security_groups, "ingress")
+            rules = rules_of(view, endpoint.group_ids, "ingress")
             fine = rules and all(
-                rule.peer in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
+                rule.peer_id in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
             )
             yield evidence(
                 endpoint.name,
-                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "nothing may enter",
+                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "no inbound rules",
                 fine,
             )
 
 
-@claim("VPC-RULES-ENFORCED", "high", "What the rules do not allow does not pass.", limit="endpoint-policies")
+@claim("VPC-RULES-ENFORCED", "high", "Traffic that the rules do not allow is blocked.", limit="endpoint-policies")
 def rules_enforced(view: View) -> Iterator[Evidence]:
-    default = {group.name for group in view["security_groups"] if group.is_default}
+    default = {group.group_id for group in view["security_groups"] if group.is_default}
     for row in (*view["services"], *view["load_balancers"]):
-        groups = row.security_groups
         yield evidence(
-            row.name, f"behind {', '.join(groups) or 'no security group'}", groups and not default & set(groups)
+            row.name,
+            f"behind {', '.join(row.security_groups) or 'no security group'}",
+            row.group_ids and not default & set(row.group_ids),
         )

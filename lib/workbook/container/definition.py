@@ -16,8 +16,8 @@ class Definition:
 
     Attributes
     ----------
-    task : family:revision. cpu : CPU units, 1024 a processor. memory : MiB. role_arn : ARN of the task role.
-    container : the container definition, a dict with the keys of `describe_task_definition`.
+    task : family:revision. cpu : CPU units, 1024 per vCPU. memory : MiB. role_arn : ARN of the task role.
+    container : the container definition, a dict with the keys that `describe_task_definition` returns.
     """
 
     task: str
@@ -28,35 +28,35 @@ class Definition:
 
     @classmethod
     def deployed(cls, inventory: Inventory) -> Definition:
-        """The one that the service runs.
+        """The definition that the service runs.
 
         Parameters
         ----------
-        inventory : with the layers ecs and iam.
+        inventory : including the layers ecs and iam.
 
         Raises
         ------
-        WorkbookError : no service, no container with a port, or no task role.
+        WorkbookError : there is no service, no container with a port, or no task role.
         """
         deploy = "Deploy the layer first: workbook apply ecs."
-        services = inventory.records("services")
+        services = inventory.rows("services")
         if not services:
             raise WorkbookError(
                 f"{inventory.scope.prefix} has no ECS service, so there is no container to run.", deploy
             )
-        task = str(services[0]["task_definition"])
-        tasks = [row for row in inventory.records("task_definitions") if row["name"] == task]
-        containers = [row["definition"] for row in inventory.records("containers") if row["task_definition"] == task]
+        task = str(services[0].task_definition)
+        tasks = inventory.rows("task_definitions", name=task)
+        containers = [row.definition for row in inventory.rows("containers", task_definition=task)]
         serving = [container for container in containers if container.get("portMappings")]
         if not tasks or not serving:
             raise WorkbookError(f"The task definition {task} has no container with a port.", deploy)
-        roles = {row["name"]: str(row["role_arn"]) for row in inventory.records("roles")}
-        role = str(tasks[0]["task_role"]).rpartition("/")[2]
+        roles = {row.name: str(row.role_arn) for row in inventory.rows("roles")}
+        role = str(tasks[0].task_role).rpartition("/")[2]
         if role not in roles:
             raise WorkbookError(
                 f"The task definition {task} names the task role {role!r}, which was not found.", "Apply the layer iam."
             )
-        return cls(task, int(tasks[0]["cpu"]), int(tasks[0]["memory"]), roles[role], serving[0])
+        return cls(task, int(tasks[0].cpu), int(tasks[0].memory), roles[role], serving[0])
 
     @property
     def command(self) -> list[str]:
@@ -73,5 +73,5 @@ class Definition:
 
     @property
     def health_check(self) -> Mapping[str, Any]:
-        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's own defaults where the definition is silent."""
+        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's defaults for whatever the definition omits."""
         return {"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0, **self.container.get("healthCheck", {})}

@@ -114,7 +114,7 @@ class Picture(Diagram):  # type: ignore[misc]
         """A resource as a card: icon, title, one line for each detail. `at` tells the cards of one resource in several places apart."""
         self.nodes[key] = None
         # Graphviz reads a colon in a node's name as a port.
-        nodeid = f"{key.table}/{key.name}{'@' + at if at else ''}".replace(":", "_")
+        nodeid = f"{key.table}/{key.id}{'@' + at if at else ''}".replace(":", "_")
         self._keys[nodeid] = key
         self._places.setdefault(key, []).append(nodeid)
         lines = "".join(

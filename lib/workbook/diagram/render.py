@@ -19,6 +19,7 @@ from workbook.diagram.layout import Size
 from workbook.errors import WorkbookError
 from workbook.host.paths import DIAGRAMS
 from workbook.inventory import TABLES, Inventory
+from workbook.layers import BY_KEY
 from workbook.network.flows import Flow, Key
 
 TIMEOUT = 60
@@ -82,9 +83,8 @@ def draw(name: str, inventory: Inventory) -> Drawing:
 def sketch(name: str, inventory: Inventory) -> Picture:
     """What `diagrams/<name>.py` makes of the inventory, not yet rendered; raises as `draw` does, and needs no Graphviz."""
     module = _load(name)
-    first = module.DRAWS[0]
-    if inventory[first].empty:
-        layer = TABLES[first].layer
+    layer = name if name in BY_KEY else TABLES[module.DRAWS[0]].layer
+    if not inventory.deployed(layer) or inventory[module.DRAWS[0]].empty:
         raise WorkbookError(
             f"Nothing is deployed in layer {layer}, so there is nothing to draw.",
             f'Deploy it first: wb.apply(wb.plan("{layer}")).',
@@ -131,7 +131,9 @@ def _spoken(picture: Picture, key: Key) -> str:
         return key.name
     one = {"routes": "route table", "nat_gateways": "NAT gateway", "vpcs": "VPC"}.get(key.table)
     plural = key.table.replace("_", " ")
-    return f"{one or (plural[:-3] + 'y' if plural.endswith('ies') else plural.removesuffix('s'))} {picture.short(key.name)}"
+    kind = one or (plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s"))
+    twins = [node for node in picture.nodes if (node.table, node.name) == (key.table, key.name)]
+    return f"{kind} {picture.short(key.name)}{f' ({key.id})' if len(twins) > 1 else ''}"
 
 
 # Runs where there is no `dot`: the wheel's Graphviz, in a process of its own so that it can be ended.

@@ -15,6 +15,7 @@ from typing import Any
 
 from workbook.errors import WorkbookError
 from workbook.host.locking import lock
+from workbook.host.paths import ENVIRONMENTS
 from workbook.host.paths import home as default_home
 
 EMBEDDED = "embedded"
@@ -54,8 +55,18 @@ class RunDirectory:
             found = [path for path in found if (path / "terraform.tfstate").is_file()]
         if target:
             return [cls(base, path.name.removesuffix(f"-{target}"), target) for path in found]
-        names = [path.name.partition("-") for path in found]
-        return [cls(base, name, slug) for name, _, slug in names]
+        return [cls._named(base, path.name) for path in found]
+
+    @classmethod
+    def _named(cls, home: Path, name: str) -> RunDirectory:
+        """Both an environment's name and a target's may hold hyphens: the longest environment that is there decides."""
+        known = [path.parent.name for path in ENVIRONMENTS.glob("*/locals.tf")]
+        environment = max(
+            (known_name for known_name in known if name.startswith(f"{known_name}-")),
+            key=len,
+            default=name.partition("-")[0],
+        )
+        return cls(home, environment, name[len(environment) + 1 :])
 
     @property
     def path(self) -> Path:
@@ -151,10 +162,19 @@ class RunDirectory:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkbookError(
-                f"The state {self.state} cannot be read: {error}.",
-                "Terraform keeps the previous one beside it as terraform.tfstate.backup.",
+                f"Could not read the state {self.state}: {error}.",
+                "Terraform keeps the previous one as terraform.tfstate.backup.",
             ) from error
         return [resource for resource in found if resource.get("mode") == "managed"]
+
+    def addresses(self) -> list[str]:
+        """Addresses of the managed resources of the state, sorted, an instance each: `module.vpc.aws_subnet.public[0]`."""
+        return sorted(
+            ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
+            + ("" if (key := instance.get("index_key")) is None else f"[{json.dumps(key)}]")
+            for resource in self.resources()
+            for instance in resource.get("instances", [])
+        )
 
     # ── which layers were applied as they are configured ──
 

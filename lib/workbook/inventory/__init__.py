@@ -1,8 +1,10 @@
 """The inventory: AWS read in one place, once, into pandas tables that everything shown is made of."""
 
 from workbook.inventory.reader import read_inventory
-from workbook.inventory.schema import STATEMENT, TABLES, Table
-from workbook.inventory.snapshot import Inventory, Scope
-from workbook.terraform.hcl import LAYERS
+from workbook.inventory.registry import TABLES
+from workbook.inventory.row import Row
+from workbook.inventory.schema import STATEMENT, Table
+from workbook.inventory.scope import Scope
+from workbook.inventory.snapshot import Inventory, NotReadError
 
-__all__ = ["LAYERS", "STATEMENT", "TABLES", "Inventory", "Scope", "Table", "read_inventory"]
+__all__ = ["STATEMENT", "TABLES", "Inventory", "NotReadError", "Row", "Scope", "Table", "read_inventory"]

@@ -14,7 +14,8 @@ import botocore.exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbook.errors import WorkbookError
-from workbook.inventory.snapshot import Row, Scope
+from workbook.inventory.schema import Record
+from workbook.inventory.scope import Scope
 from workbook.target import ClientFactory
 
 # Nothing else will be answered either, so these end the reading instead of becoming a row of `problems` for each call.
@@ -47,7 +48,7 @@ class Aws:
         # Creating a client takes long and is not thread-safe: one thread for it, so that calls need not wait for each other's.
         self._creator = ThreadPoolExecutor(1, thread_name_prefix="inventory-clients")
         self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
-        self._answers: dict[str, asyncio.Task[Row | ClientError | BotoCoreError]] = {}
+        self._answers: dict[str, asyncio.Task[Record | ClientError | BotoCoreError]] = {}
         self._done = 0
 
     async def all(self, service: str, operation: str, key: str, *, tables: Iterable[str], **params: Any) -> list[Any]:
@@ -64,7 +65,7 @@ class Aws:
         region: str | None = None,
         absent: Iterable[str] = (),
         **params: Any,
-    ) -> Row | None:
+    ) -> Record | None:
         """The answer of an operation, its pages joined. The same call is made once, however many ask for it.
 
         Parameters
@@ -114,7 +115,9 @@ class Aws:
         )
         return [item for answer in answers for item in answer]
 
-    async def _call(self, service: str, operation: str, region: str, params: Row) -> Row | ClientError | BotoCoreError:
+    async def _call(
+        self, service: str, operation: str, region: str, params: Record
+    ) -> Record | ClientError | BotoCoreError:
         client = await self._client_of(service, region)
         loop = asyncio.get_running_loop()
         try:
@@ -175,7 +178,7 @@ def _give_up_unreachable(caught_exception: Exception | None = None, **_: Any) ->
         raise caught_exception
 
 
-def _answer(client: Any, operation: str, params: Row) -> Row:
+def _answer(client: Any, operation: str, params: Record) -> Record:
     if client.can_paginate(operation):
         answer = client.get_paginator(operation).paginate(**params).build_full_result()
     else:

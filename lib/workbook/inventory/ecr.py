@@ -7,13 +7,27 @@ import json
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import key_names
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import BOOL, ID, INT, LIST, STATEMENT, TEXT, Column, Record, Table
 from workbook.inventory.statements import statements
 
+# fmt: off
+TABLES = (
+    Table("repositories", "ecr", "Repositories", {
+        "name": TEXT, "tag_mutability": TEXT, "scan_on_push": BOOL, "encryption": Column(TEXT, "AES256 or KMS"), "kms_key": Column(TEXT, "alias or ARN, or empty"),
+        "lifecycle_rules": INT, "policy_statements": INT, "images": INT, "uri": TEXT, "repository_arn": ID,
+    }, key="name"),
+    Table("repository_lifecycle_rules", "ecr", "Repository lifecycle rules", {
+        "repository": TEXT, "priority": INT, "description": TEXT, "tag_status": TEXT, "tag_patterns": LIST,
+        "count_type": TEXT, "count_number": Column(INT, "images or days"), "action": TEXT,
+    }),
+    Table("repository_policy_statements", "ecr", "Repository policies, by statement", {"repository": TEXT, **STATEMENT}),
+)
+# fmt: on
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `ecr`."""
-    every = ["repositories", "repository_lifecycle_rules", "repository_policy_statements"]
+    every = [table.name for table in TABLES]
     found = await aws.all("ecr", "describe_repositories", "repositories", tables=every)
     found = [r for r in found if aws.scope.owns(r["repositoryName"]) or aws.scope.within(r["repositoryName"])]
     encryption = {r["repositoryName"]: r.get("encryptionConfiguration") or {} for r in found}
@@ -21,13 +35,13 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         key_names(aws, (e.get("kmsKey") for e in encryption.values()), aws.scope.region, ["repositories"]),
         asyncio.gather(*(_repository(aws, r) for r in found)),
     )
-    tables: dict[str, list[Row]] = {name: [row for part in parts for row in part[name]] for name in every}
+    tables: dict[str, list[Record]] = {name: [row for part in parts for row in part[name]] for name in every}
     for row in tables["repositories"]:
         row["kms_key"] = keys.get(encryption[row["name"]].get("kmsKey", ""), "")
     return tables
 
 
-async def _repository(aws: Aws, repository: Row) -> dict[str, list[Row]]:
+async def _repository(aws: Aws, repository: Record) -> dict[str, list[Record]]:
     name = repository["repositoryName"]
     lifecycle, policy, images = await asyncio.gather(
         aws.get(
@@ -67,7 +81,7 @@ async def _repository(aws: Aws, repository: Row) -> dict[str, list[Row]]:
     }
 
 
-def _lifecycle_rule(repository: str, rule: Row) -> Row:
+def _lifecycle_rule(repository: str, rule: Record) -> Record:
     selection = rule["selection"]
     return {
         "repository": repository,

@@ -12,11 +12,57 @@ from typing import Any
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import key_names, last, named
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import BOOL, DICT, FLOAT, ID, IDS, INT, LIST, OPTIONAL_INT, TEXT, Column, Record, Table
 from workbook.inventory.vpc import Network, group_names, subnet_names
 
+# fmt: off
+TABLES = (
+    Table("clusters", "ecs", "ECS clusters", {
+        "name": TEXT, "status": TEXT, "container_insights": TEXT, "capacity_providers": LIST, "running_tasks": INT, "cluster_arn": ID,
+    }, key="cluster_arn"),
+    Table("services", "ecs", "ECS services", {
+        "name": TEXT, "cluster": TEXT, "launch_type": TEXT, "desired": INT, "running": INT, "task_definition": Column(TEXT, "family:revision"),
+        "subnets": LIST, "security_groups": LIST, "public_ip": BOOL, "circuit_breaker": BOOL, "rollback": BOOL,
+        "execute_command": BOOL, "target_groups": LIST, "container_port": OPTIONAL_INT,
+        "service_arn": ID, "subnet_ids": IDS, "group_ids": IDS, "cluster_arn": ID, "target_group_arns": IDS,
+        "resource_id": Column(ID, "for Application Auto Scaling: service/cluster/service"),
+    }, key="service_arn"),
+    Table("task_definitions", "ecs", "Task definitions", {
+        "name": Column(TEXT, "family:revision"), "cpu": Column(INT, "CPU units"), "memory": Column(INT, "MiB"), "network_mode": TEXT, "task_role": Column(TEXT, "name"),
+        "execution_role": Column(TEXT, "name"), "volumes": LIST, "task_definition_arn": ID,
+    }, key="name"),
+    Table("containers", "ecs", "Containers", {
+        "name": TEXT, "task_definition": TEXT, "image": TEXT, "port": OPTIONAL_INT, "user": TEXT, "read_only_root": BOOL, "privileged": BOOL,
+        "health_check": Column(TEXT, "command"), "health_interval": Column(OPTIONAL_INT, "seconds"), "log_group": TEXT, "entry_point": LIST,
+        "environment": DICT, "secrets": Column(LIST, "names"), "dropped_capabilities": LIST, "mount_points": LIST, "definition": DICT,
+    }),
+    Table("load_balancers", "ecs", "Load balancers", {
+        "name": TEXT, "scheme": TEXT, "subnets": LIST, "security_groups": LIST, "drop_invalid_headers": BOOL,
+        "access_logs": Column(TEXT, "bucket/prefix, or empty"), "deletion_protection": BOOL, "dns_name": TEXT,
+        "load_balancer_arn": ID, "vpc_id": ID, "subnet_ids": IDS, "group_ids": IDS,
+    }, key="load_balancer_arn"),
+    Table("listeners", "ecs", "Listeners", {
+        "load_balancer": TEXT, "port": INT, "protocol": TEXT, "ssl_policy": TEXT, "action": Column(TEXT, "forward, redirect, fixed-response"),
+        "target": Column(TEXT, "target group name, or where it redirects to"), "listener_arn": ID,
+        "load_balancer_arn": ID, "target_group_arns": IDS,
+    }, key="listener_arn"),
+    Table("target_groups", "ecs", "Target groups", {
+        "name": TEXT, "protocol": TEXT, "port": INT, "target_type": TEXT, "health_path": TEXT, "health_interval": Column(INT, "seconds"),
+        "healthy_threshold": INT, "unhealthy_threshold": INT, "matcher": TEXT, "deregistration_delay": Column(INT, "seconds"),
+        "healthy": Column(INT, "targets"), "targets": INT, "target_group_arn": ID,
+    }, key="target_group_arn"),
+    Table("autoscaling", "ecs", "Autoscaling", {
+        "service": TEXT, "dimension": TEXT, "minimum": INT, "maximum": INT, "policy": Column(TEXT, "name"), "metric": TEXT,
+        "target_value": Column(FLOAT, "percent"), "resource_id": Column(ID, "as in services"),
+    }),
+    Table("log_groups", "ecs", "Log groups", {
+        "name": TEXT, "retention_days": Column(OPTIONAL_INT, "None: for ever"), "kms_key": TEXT, "log_group_arn": ID,
+    }, key="name"),
+)
+# fmt: on
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `ecs`."""
     parts = await asyncio.gather(
         _containers(aws), _load_balancers(aws), _target_groups(aws), _autoscaling(aws), _log_groups(aws)
@@ -30,7 +76,7 @@ async def _network_names(aws: Aws, tables: Iterable[str]) -> dict[str, str]:
     return {**subnet_names(subnets), **group_names(groups)}
 
 
-async def _containers(aws: Aws) -> dict[str, list[Row]]:
+async def _containers(aws: Aws) -> dict[str, list[Record]]:
     every = ["clusters", "services", "task_definitions", "containers"]
     arns = [a for a in await aws.all("ecs", "list_clusters", "clusterArns", tables=every) if aws.scope.owns(last(a))]
     clusters, parts, names = await asyncio.gather(
@@ -57,14 +103,14 @@ async def _containers(aws: Aws) -> dict[str, list[Row]]:
     }
 
 
-async def _services_of(aws: Aws, cluster: str, tables: Iterable[str]) -> list[Row]:
+async def _services_of(aws: Aws, cluster: str, tables: Iterable[str]) -> list[Record]:
     arns = await aws.all("ecs", "list_services", "serviceArns", tables=tables, cluster=cluster)
     return await aws.in_batches(
         "ecs", "describe_services", "services", "services", arns, 10, tables=tables, cluster=cluster
     )
 
 
-def _cluster(cluster: Row) -> Row:
+def _cluster(cluster: Record) -> Record:
     settings = {s["name"]: s["value"] for s in cluster.get("settings", [])}
     return {
         "name": cluster["clusterName"],
@@ -76,11 +122,12 @@ def _cluster(cluster: Row) -> Row:
     }
 
 
-def _service(service: Row, names: Mapping[str, str]) -> Row:
+def _service(service: Record, names: Mapping[str, str]) -> Record:
     network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
     breaker = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     balancers = service.get("loadBalancers") or []
     subnet_ids, group_ids = network.get("subnets") or [], network.get("securityGroups") or []
+    target_group_arns = [b["targetGroupArn"] for b in balancers if b.get("targetGroupArn")]
     strategy = [
         f"{s['capacityProvider']} weight {s.get('weight', 0)}" for s in service.get("capacityProviderStrategy") or []
     ]
@@ -97,11 +144,14 @@ def _service(service: Row, names: Mapping[str, str]) -> Row:
         "circuit_breaker": bool(breaker.get("enable")),
         "rollback": bool(breaker.get("rollback")),
         "execute_command": bool(service.get("enableExecuteCommand")),
-        "target_groups": sorted(_target_group_name(b["targetGroupArn"]) for b in balancers if b.get("targetGroupArn")),
+        "target_groups": sorted(map(_target_group_name, target_group_arns)),
         "container_port": next((b["containerPort"] for b in balancers if "containerPort" in b), None),
         "service_arn": service["serviceArn"],
         "subnet_ids": sorted(subnet_ids),
         "group_ids": sorted(group_ids),
+        "cluster_arn": service["clusterArn"],
+        "target_group_arns": sorted(target_group_arns),
+        "resource_id": f"service/{last(service['clusterArn'])}/{service['serviceName']}",
     }
 
 
@@ -110,7 +160,7 @@ def last_revision(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def _task_definition(definition: Row) -> Row:
+def _task_definition(definition: Record) -> Record:
     return {
         "name": last_revision(definition["taskDefinitionArn"]),
         "cpu": _number(definition.get("cpu")),
@@ -123,7 +173,7 @@ def _task_definition(definition: Row) -> Row:
     }
 
 
-def _container(container: Row, definition: Row) -> Row:
+def _container(container: Record, definition: Record) -> Record:
     health = container.get("healthCheck") or {}
     command = health.get("command") or []
     logs = (container.get("logConfiguration") or {}).get("options") or {}
@@ -151,7 +201,7 @@ def _container(container: Row, definition: Row) -> Row:
     }
 
 
-async def _load_balancers(aws: Aws) -> dict[str, list[Row]]:
+async def _load_balancers(aws: Aws) -> dict[str, list[Record]]:
     found = await aws.all("elbv2", "describe_load_balancers", "LoadBalancers", tables=["load_balancers", "listeners"])
     found = [b for b in found if aws.scope.owns(b["LoadBalancerName"])]
     names, attributes, listeners = await asyncio.gather(
@@ -182,19 +232,15 @@ async def _load_balancers(aws: Aws) -> dict[str, list[Row]]:
     )
     return {
         "load_balancers": [_load_balancer(b, _attributes(a), names) for b, a in zip(found, attributes, strict=True)],
-        "listeners": [
-            _listener(listener, b["LoadBalancerName"])
-            for b, part in zip(found, listeners, strict=True)
-            for listener in part
-        ],
+        "listeners": [_listener(listener, b) for b, part in zip(found, listeners, strict=True) for listener in part],
     }
 
 
-def _attributes(answer: Row | None) -> dict[str, str] | None:
+def _attributes(answer: Record | None) -> dict[str, str] | None:
     return None if answer is None else {a["Key"]: a.get("Value", "") for a in answer.get("Attributes", [])}
 
 
-def _load_balancer(balancer: Row, attributes: Mapping[str, str] | None, names: Mapping[str, str]) -> Row:
+def _load_balancer(balancer: Record, attributes: Mapping[str, str] | None, names: Mapping[str, str]) -> Record:
     subnet_ids = [z["SubnetId"] for z in balancer.get("AvailabilityZones") or []]
     group_ids = balancer.get("SecurityGroups") or []
     return {
@@ -228,29 +274,36 @@ def _access_logs(attributes: Mapping[str, str] | None) -> str | None:
     )
 
 
-def _listener(listener: Row, balancer: str) -> Row:
+def _listener(listener: Record, balancer: Record) -> Record:
     # The last action decides; those before it authenticate.
     action = max(listener.get("DefaultActions") or [{}], key=lambda a: a.get("Order", 0))
     return {
-        "load_balancer": balancer,
+        "load_balancer": balancer["LoadBalancerName"],
         "port": listener.get("Port"),
         "protocol": listener.get("Protocol", ""),
         "ssl_policy": listener.get("SslPolicy", "") if listener.get("Protocol") in ("HTTPS", "TLS") else "",
         "action": action.get("Type", ""),
         "target": _action_target(action),
         "listener_arn": listener["ListenerArn"],
+        "load_balancer_arn": balancer["LoadBalancerArn"],
+        "target_group_arns": _forwards_to(action),
     }
 
 
-def _action_target(action: Row) -> str:
+def _action_target(action: Record) -> str:
     if redirect := action.get("RedirectConfig"):
         return f"{redirect.get('Protocol', '')}:{redirect.get('Port', '')}"
     if response := action.get("FixedResponseConfig"):
         return str(response.get("StatusCode", ""))
+    return ", ".join(sorted(map(_target_group_name, _forwards_to(action))))
+
+
+def _forwards_to(action: Record) -> list[str]:
+    """ARNs of the target groups that an action forwards to."""
     groups = [g["TargetGroupArn"] for g in (action.get("ForwardConfig") or {}).get("TargetGroups", [])] or [
         action.get("TargetGroupArn")
     ]
-    return ", ".join(sorted(_target_group_name(arn) for arn in groups if arn))
+    return sorted(arn for arn in groups if arn)
 
 
 def _target_group_name(arn: str) -> str:
@@ -258,12 +311,12 @@ def _target_group_name(arn: str) -> str:
     return arn.rsplit("/", 2)[-2]
 
 
-async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
+async def _target_groups(aws: Aws) -> dict[str, list[Record]]:
     tables = ["target_groups"]
     found = await aws.all("elbv2", "describe_target_groups", "TargetGroups", tables=tables)
     found = [g for g in found if aws.scope.owns(g["TargetGroupName"])]
 
-    async def row(group: Row) -> Row:
+    async def row(group: Record) -> Record:
         arn = group["TargetGroupArn"]
         answer, health = await asyncio.gather(
             aws.get("elbv2", "describe_target_group_attributes", tables=tables, TargetGroupArn=arn),
@@ -292,7 +345,7 @@ async def _target_groups(aws: Aws) -> dict[str, list[Row]]:
     return {"target_groups": list(await asyncio.gather(*(row(g) for g in found)))}
 
 
-async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
+async def _autoscaling(aws: Aws) -> dict[str, list[Record]]:
     tables = ["autoscaling"]
     targets, policies = await asyncio.gather(
         aws.all(
@@ -330,12 +383,13 @@ async def _autoscaling(aws: Aws) -> dict[str, list[Row]]:
                     "policy": policy.get("PolicyName", ""),
                     "metric": metric.get("PredefinedMetricType") or metric.get("MetricName") or "",
                     "target_value": tracking.get("TargetValue"),
+                    "resource_id": target["ResourceId"],
                 }
             )
     return {"autoscaling": rows}
 
 
-async def _log_groups(aws: Aws) -> dict[str, list[Row]]:
+async def _log_groups(aws: Aws) -> dict[str, list[Record]]:
     found = await aws.all(
         "logs", "describe_log_groups", "logGroups", tables=["log_groups"], logGroupNamePattern=aws.scope.prefix
     )

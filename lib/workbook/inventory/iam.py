@@ -13,16 +13,37 @@ from typing import Any
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import last, tags
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import DICT, FLOAT, ID, IDS, INT, LIST, STATEMENT, TEXT, Column, Record, Table
 from workbook.inventory.statements import document, statements
 
-_TABLES = ["roles", "role_trust_statements", "policies", "iam_statements", "instance_profiles"]
+# fmt: off
+TABLES = (
+    Table("roles", "iam", "Roles", {
+        "name": TEXT, "trusted": Column(LIST, "principals"), "trust_conditions": LIST, "boundary": Column(TEXT, "policy name, or empty"),
+        "attached_policies": Column(LIST, "names"), "inline_policies": Column(LIST, "names"), "instance_profiles": Column(LIST, "names"),
+        "max_session_hours": FLOAT, "path": TEXT, "description": TEXT, "tags": DICT, "role_arn": ID, "boundary_arn": ID,
+        "attached_policy_arns": Column(IDS, "in the order of attached_policies"),
+    }, key="name"),
+    Table("role_trust_statements", "iam", "Trust policies, by statement", {"role": TEXT, **STATEMENT}),
+    Table("policies", "iam", "Managed policies", {
+        "name": TEXT, "managed_by": Column(TEXT, "customer or aws"), "attached_to": Column(LIST, "names of roles"), "boundary_of": Column(LIST, "names of roles"),
+        "statements": INT, "document": DICT, "policy_arn": ID,
+    }, key="policy_arn"),
+    Table("iam_statements", "iam", "What the policies say, one statement a row", {
+        "policy": TEXT, "kind": Column(TEXT, "attached, inline, boundary, or unattached"), "roles": Column(LIST, "names of the roles it applies to"), **STATEMENT,
+        "policy_arn": Column(ID, "empty for an inline policy"),
+    }),
+    Table("instance_profiles", "iam", "Instance profiles", {"name": TEXT, "roles": LIST, "instance_profile_arn": ID}, key="name"),
+)
+# fmt: on
+
+_EVERY = [table.name for table in TABLES]
 
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `iam`."""
     details, listed, profiles = await asyncio.gather(
-        aws.get("iam", "get_account_authorization_details", tables=_TABLES, Filter=["Role", "LocalManagedPolicy"]),
+        aws.get("iam", "get_account_authorization_details", tables=_EVERY, Filter=["Role", "LocalManagedPolicy"]),
         aws.all("iam", "list_roles", "Roles", tables=["roles"]),
         aws.all("iam", "list_instance_profiles", "InstanceProfiles", tables=["instance_profiles"]),
     )
@@ -71,15 +92,17 @@ async def _document(aws: Aws, arn: str) -> Any:
     return (version or {}).get("PolicyVersion", {}).get("Document")
 
 
-def _attached(role: Row) -> list[str]:
-    return [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or []]
+def _attached(role: Record) -> list[str]:
+    """ARNs of the managed policies of a role, in the order of their names."""
+    arns = [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or []]
+    return sorted(arns, key=lambda arn: (last(arn), arn))
 
 
-def _boundary(role: Row) -> str:
+def _boundary(role: Record) -> str:
     return str((role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", ""))
 
 
-def _role(role: Row, listed: Mapping[str, Any] | None) -> Row:
+def _role(role: Record, listed: Mapping[str, Any] | None) -> Record:
     trust = statements(role.get("AssumeRolePolicyDocument"))
     boundary = _boundary(role)
     return {
@@ -87,7 +110,7 @@ def _role(role: Row, listed: Mapping[str, Any] | None) -> Row:
         "trusted": sorted({p for s in trust for p in s["principals"]}),
         "trust_conditions": sorted({c for s in trust for c in s["conditions"]}),
         "boundary": last(boundary),
-        "attached_policies": sorted(last(arn) for arn in _attached(role)),
+        "attached_policies": [last(arn) for arn in _attached(role)],
         "inline_policies": sorted(p["PolicyName"] for p in role.get("RolePolicyList") or []),
         "instance_profiles": sorted(p["InstanceProfileName"] for p in role.get("InstanceProfileList") or []),
         "max_session_hours": listed.get("MaxSessionDuration", 3600) / 3600 if listed else None,
@@ -96,10 +119,11 @@ def _role(role: Row, listed: Mapping[str, Any] | None) -> Row:
         "tags": tags(role),
         "role_arn": role["Arn"],
         "boundary_arn": boundary,
+        "attached_policy_arns": _attached(role),
     }
 
 
-def _policy(arn: str, text: Any, roles: list[Row]) -> Row:
+def _policy(arn: str, text: Any, roles: list[Record]) -> Record:
     return {
         "name": last(arn),
         "managed_by": "aws" if arn.split(":")[4] == "aws" else "customer",
@@ -111,17 +135,17 @@ def _policy(arn: str, text: Any, roles: list[Row]) -> Row:
     }
 
 
-def _managed_statements(policy: Row) -> list[Row]:
+def _managed_statements(policy: Record) -> list[Record]:
     kinds = [("attached", policy["attached_to"]), ("boundary", policy["boundary_of"])]
     used = [(kind, roles) for kind, roles in kinds if roles] or [("unattached", [])]
     return [
-        {"policy": policy["name"], "kind": kind, "roles": roles, **s}
+        {"policy": policy["name"], "kind": kind, "roles": roles, **s, "policy_arn": policy["policy_arn"]}
         for kind, roles in used
         for s in statements(policy["document"])
     ]
 
 
-def _inline_statements(role: Row) -> list[Row]:
+def _inline_statements(role: Record) -> list[Record]:
     return [
         {"policy": p["PolicyName"], "kind": "inline", "roles": [role["RoleName"]], **s}
         for p in role.get("RolePolicyList") or []

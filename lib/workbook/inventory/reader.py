@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,21 +11,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from workbook.errors import WorkbookError
-from workbook.inventory import ecr, ecs, iam, s3, vpc
 from workbook.inventory.aws import Aws
-from workbook.inventory.schema import TABLES
-from workbook.inventory.snapshot import Inventory, Row, Scope, frame
+from workbook.inventory.registry import TABLES
+from workbook.inventory.schema import Record
+from workbook.inventory.scope import Scope
+from workbook.inventory.snapshot import Inventory, frame
+from workbook.layers import BY_KEY, find
 from workbook.target import ClientFactory
-from workbook.terraform.hcl import LAYERS
 
-Rows = dict[str, list[Row]]
-_READERS: dict[str, Callable[[Aws], Awaitable[Rows]]] = {
-    "vpc": vpc.read,
-    "ecr": ecr.read,
-    "iam": iam.read,
-    "s3": s3.read,
-    "ecs": ecs.read,
-}
+Rows = dict[str, list[Record]]
+
+
+def _reader(layer: str) -> Callable[[Aws], Awaitable[Rows]]:
+    """`read` of the module that has the layer's name."""
+    read: Callable[[Aws], Awaitable[Rows]] = importlib.import_module(f"workbook.inventory.{layer}").read
+    return read
 
 
 def read_inventory(
@@ -54,12 +55,9 @@ def read_inventory(
     ------
     WorkbookError : no such layer, nobody answers, the credentials are not accepted, or the time is up.
     """
-    chosen = list(LAYERS) if layers is None else list(layers)
-    for layer in chosen:
-        if layer not in _READERS:
-            raise WorkbookError(f"There is no layer named {layer!r}.", f"The layers are {', '.join(LAYERS)}.")
+    chosen = [find(layer).key for layer in (BY_KEY if layers is None else layers)]
     taken_at = datetime.now(UTC)
-    outcome: Future[tuple[Rows, list[Row]]] = Future()
+    outcome: Future[tuple[Rows, list[Record]]] = Future()
     events: queue.SimpleQueue[tuple[int, int, str] | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -88,12 +86,12 @@ async def _read(
     workers: int,
     timeout: float,
     events: queue.SimpleQueue[tuple[int, int, str] | None],
-) -> tuple[Rows, list[Row]]:
+) -> tuple[Rows, list[Record]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="inventory")
     aws = Aws(client, scope, pool, lambda done, known, call: events.put((done, known, call)))
     try:
         async with asyncio.timeout(timeout):
-            parts = await asyncio.gather(*(_READERS[layer](aws) for layer in layers))
+            parts = await asyncio.gather(*(_reader(layer)(aws) for layer in layers))
     except TimeoutError as error:
         raise WorkbookError(
             f"Reading AWS took longer than {timeout:g} seconds.", "Check the target and the network, then read again."

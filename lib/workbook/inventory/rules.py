@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbook.inventory.names import named
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import Record
 
 PROTOCOLS: dict[str, str] = {"-1": "all", "1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 
-def acl_entry(entry: Row, acl: Row, names: Mapping[str, str], subnet_ids: Iterable[str]) -> Row:
+def acl_entry(entry: Record, acl: Record, names: Mapping[str, str], subnet_ids: Iterable[str]) -> Record:
     """A row of `nacl_entries`; `subnet_ids` are those that the ACL is associated with."""
     ports, icmp = entry.get("PortRange") or {}, entry.get("IcmpTypeCode") or {}
     protocol = PROTOCOLS.get(entry["Protocol"], str(entry["Protocol"]))
@@ -27,10 +27,11 @@ def acl_entry(entry: Row, acl: Row, names: Mapping[str, str], subnet_ids: Iterab
         "cidr": entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or "",
         "network_acl_id": acl["NetworkAclId"],
         "vpc_id": acl["VpcId"],
+        "subnet_ids": sorted(subnet_ids),
     }
 
 
-def _ports(protocol: str, start: int | None, end: int | None) -> Row:
+def _ports(protocol: str, start: int | None, end: int | None) -> Record:
     """The columns ports, from_port and to_port. For ICMP the two are type and code; -1 and None mean all."""
     if (
         protocol not in ("tcp", "udp", "icmp", "icmpv6")
@@ -43,7 +44,7 @@ def _ports(protocol: str, start: int | None, end: int | None) -> Row:
     return {"ports": str(start) if start == end else f"{start}-{end}", "from_port": start, "to_port": end}
 
 
-def security_group(group: Row, names: Mapping[str, str]) -> Row:
+def security_group(group: Record, names: Mapping[str, str]) -> Record:
     """A row of `security_groups`."""
     return {
         "name": names[group["GroupId"]],
@@ -56,7 +57,7 @@ def security_group(group: Row, names: Mapping[str, str]) -> Row:
     }
 
 
-def _count(permissions: Iterable[Row]) -> int:
+def _count(permissions: Iterable[Record]) -> int:
     # A permission is a port range; each of its peers is a rule.
     return sum(
         len(p.get(key) or [])
@@ -65,7 +66,7 @@ def _count(permissions: Iterable[Row]) -> int:
     )
 
 
-def group_rule(rule: Row, names: Mapping[str, str]) -> Row:
+def group_rule(rule: Record, names: Mapping[str, str]) -> Record:
     """A row of `security_group_rules`."""
     peers: list[tuple[Any, str]] = [
         (rule.get("CidrIpv4") or rule.get("CidrIpv6"), "cidr"),

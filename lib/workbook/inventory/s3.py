@@ -8,10 +8,31 @@ from typing import Any
 
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import key_names, last, tags
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import BOOL, DICT, ID, INT, LIST, OPTIONAL_INT, STATEMENT, TEXT, Column, Record, Table
 from workbook.inventory.statements import statements
 
-_TABLES = ["buckets", "bucket_lifecycle_rules", "bucket_replication_rules", "bucket_policy_statements"]
+# fmt: off
+TABLES = (
+    Table("buckets", "s3", "Buckets", {
+        "name": TEXT, "region": TEXT, "encryption": Column(TEXT, "AES256 or aws:kms"), "kms_key": Column(TEXT, "alias or ARN, or empty"),
+        "versioning": Column(TEXT, "Enabled, Suspended or empty"), "mfa_delete": BOOL,
+        "ownership": TEXT, "block_public_acls": BOOL, "ignore_public_acls": BOOL, "block_public_policy": BOOL,
+        "restrict_public_buckets": BOOL, "logging_bucket": TEXT, "logging_prefix": TEXT, "lifecycle_rules": INT,
+        "replicates_to": Column(LIST, "names"), "policy_statements": INT, "tags": DICT, "bucket_arn": ID,
+    }, key="name"),
+    Table("bucket_lifecycle_rules", "s3", "Bucket lifecycle rules", {
+        "bucket": TEXT, "rule": TEXT, "status": TEXT, "prefix": TEXT, "transitions": Column(LIST, "such as STANDARD_IA after 30 days"),
+        "expiration_days": OPTIONAL_INT, "noncurrent_expiration_days": OPTIONAL_INT, "abort_multipart_days": OPTIONAL_INT,
+    }),
+    Table("bucket_replication_rules", "s3", "Replication rules", {
+        "bucket": TEXT, "rule": TEXT, "status": TEXT, "destination": Column(TEXT, "bucket name"), "storage_class": TEXT, "delete_markers": TEXT,
+        "role": Column(TEXT, "name"),
+    }),
+    Table("bucket_policy_statements", "s3", "Bucket policies, by statement", {"bucket": TEXT, **STATEMENT}),
+)
+# fmt: on
+
+_EVERY = [table.name for table in TABLES]
 _BLOCKS = {
     "block_public_acls": "BlockPublicAcls",
     "ignore_public_acls": "IgnorePublicAcls",
@@ -20,26 +41,26 @@ _BLOCKS = {
 }
 
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `s3`, from both regions of the environment."""
-    found = await aws.all("s3", "list_buckets", "Buckets", tables=_TABLES, Prefix=aws.scope.prefix)
+    found = await aws.all("s3", "list_buckets", "Buckets", tables=_EVERY, Prefix=aws.scope.prefix)
     parts = await asyncio.gather(*(_bucket(aws, b) for b in found if aws.scope.owns(b["Name"])))
-    return {name: [row for part in parts for row in part[name]] for name in _TABLES}
+    return {name: [row for part in parts for row in part[name]] for name in _EVERY}
 
 
-async def _region(aws: Aws, bucket: Row) -> str:
+async def _region(aws: Aws, bucket: Record) -> str:
     if bucket.get("BucketRegion"):
         return str(bucket["BucketRegion"])
     # Not every endpoint names it in the listing. None and EU are the old names of two regions.
-    answer = await aws.get("s3", "get_bucket_location", tables=_TABLES, Bucket=bucket["Name"])
+    answer = await aws.get("s3", "get_bucket_location", tables=_EVERY, Bucket=bucket["Name"])
     location = str((answer or {}).get("LocationConstraint") or "us-east-1")
     return "eu-west-1" if location == "EU" else location
 
 
-async def _bucket(aws: Aws, bucket: Row) -> dict[str, list[Row]]:
+async def _bucket(aws: Aws, bucket: Record) -> dict[str, list[Record]]:
     name, region = bucket["Name"], await _region(aws, bucket)
 
-    async def setting(operation: str, *absent: str, table: str = "buckets") -> Row | None:
+    async def setting(operation: str, *absent: str, table: str = "buckets") -> Record | None:
         return await aws.get("s3", operation, tables={"buckets", table}, region=region, absent=absent, Bucket=name)
 
     encryption, versioning, ownership, block, logging, lifecycle, replication, policy, tagging = await asyncio.gather(
@@ -88,7 +109,7 @@ async def _bucket(aws: Aws, bucket: Row) -> dict[str, list[Row]]:
     }
 
 
-def _first(answer: Mapping[str, Any] | None, *path: str) -> Row | None:
+def _first(answer: Mapping[str, Any] | None, *path: str) -> Record | None:
     """What lies at `path` (the first of a list); {} where nothing does, None where the call was refused."""
     for key in path:
         if answer is None:
@@ -106,7 +127,7 @@ def _partition(region: str) -> str:
     return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def _lifecycle(bucket: str, rule: Row) -> Row:
+def _lifecycle(bucket: str, rule: Record) -> Record:
     chosen = rule.get("Filter") or {}
     transitions = [f"{t['StorageClass']} after {t['Days']} days" for t in rule.get("Transitions", []) if "Days" in t]
     older = [
@@ -125,7 +146,7 @@ def _lifecycle(bucket: str, rule: Row) -> Row:
     }
 
 
-def _replication(bucket: str, configuration: Row) -> list[Row]:
+def _replication(bucket: str, configuration: Record) -> list[Record]:
     return [
         {
             "bucket": bucket,

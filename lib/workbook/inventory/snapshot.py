@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
+from workbook import layers
 from workbook.errors import WorkbookError
-from workbook.inventory.schema import TABLES, Table
-from workbook.terraform.hcl import LAYERS
+from workbook.inventory.registry import TABLES
+from workbook.inventory.row import Row, alike, cells_of
+from workbook.inventory.schema import Record, Table
+from workbook.inventory.scope import Scope
 
-Row = dict[str, Any]
+Rows = pd.DataFrame | Sequence[Record | Row]
+"""A table for a what-if: as a frame, as dicts, as rows of an inventory, or of both."""
+
 PROBLEM_COLUMNS = ["table", "call", "error"]
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Which resources belong to an environment: every name is `prefix` or starts with it and a hyphen.
-
-    `region` and `replica_region` are AWS region names.
-    """
-
-    prefix: str
-    region: str
-    replica_region: str
-
-    def owns(self, name: str) -> bool:
-        """Whether `name` is one of the environment's: `alloy-dev-shop` owns `alloy-dev-shop-data`, not `alloy-dev-shop2`."""
-        return name == self.prefix or name.startswith(f"{self.prefix}-")
-
-    def within(self, path: str) -> bool:
-        """Whether a path such as `/ecs/<prefix>` holds a name of the environment."""
-        return any(self.owns(part) for part in path.split("/"))
+class NotReadError(WorkbookError):
+    """A table of a layer that was not read."""
 
 
 class Inventory:
-    """Tables by name, as `schema.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
+    """Tables by name, as `registry.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
 
     Attributes
     ----------
@@ -52,23 +40,24 @@ class Inventory:
     """
 
     def __init__(
-        self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Row] = ()
+        self, scope: Scope, taken_at: datetime, tables: Mapping[str, pd.DataFrame], problems: Iterable[Record] = ()
     ) -> None:
         self.scope = scope
         self.taken_at = taken_at
         self.problems = pd.DataFrame(list(problems), columns=PROBLEM_COLUMNS, dtype=object)
         self._tables = {name: tables[name] for name in TABLES if name in tables}
+        self._rows: dict[str, tuple[Row, ...]] = {}
 
     @classmethod
     def from_tables(
         cls,
-        tables: Mapping[str, pd.DataFrame | list[Row]],
+        tables: Mapping[str, Rows],
         scope: Scope | None = None,
         taken_at: datetime | None = None,
-        problems: Iterable[Row] = (),
+        problems: Iterable[Record] = (),
     ) -> Inventory:
         """An inventory out of rows, for tests and what-ifs. Tables that are not named are empty, columns that are not named hold
-        what `Table.default` says.
+        what `Type.default` says.
 
         Raises
         ------
@@ -89,12 +78,12 @@ class Inventory:
 
         Raises
         ------
-        WorkbookError : no such table, or its layer was not read.
+        WorkbookError : no such table, or (NotReadError) its layer was not read.
         """
         _known(table, TABLES, "table")
         if table not in self._tables:
             layer = TABLES[table].layer
-            raise WorkbookError(
+            raise NotReadError(
                 f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}."
             )
         return self._tables[table].copy()
@@ -111,14 +100,50 @@ class Inventory:
 
     def layer(self, layer: str) -> dict[str, pd.DataFrame]:
         """The tables of one layer, in the order of the schema."""
-        _known(layer, LAYERS, "layer")
+        layers.find(layer)
         return {name: self[name] for name, table in TABLES.items() if table.layer == layer}
 
-    def records(self, table: str) -> list[Row]:
-        """The rows of one table as dicts of plain Python values; what is missing is None."""
-        return _records(self[table])
+    def deployed(self, layer: str) -> bool:
+        """Whether a layer is deployed: whether its core table has a row.
 
-    def replace(self, **tables: pd.DataFrame | list[Row]) -> Inventory:
+        Raises
+        ------
+        WorkbookError : no such layer, or it was not read.
+        """
+        return len(self[layers.find(layer).core_table]) > 0
+
+    def occupied(self, layer: str) -> list[str]:
+        """The tables of a layer that have a row."""
+        return [name for name, table in self.layer(layer).items() if len(table)]
+
+    def rows(self, table: str, **where: Any) -> tuple[Row, ...]:
+        """The rows of one table whose columns equal `where`, in the order of the table, with plain Python values.
+
+        Raises
+        ------
+        WorkbookError : no such table or column, or the table's layer was not read.
+        """
+        if table not in self._rows:
+            self._rows[table] = tuple(Row(table, cells) for cells in _records(self[table]))
+        for column in where:
+            _known(column, TABLES[table].columns, f"column of {table}")
+        return tuple(
+            row for row in self._rows[table] if all(getattr(row, column) == value for column, value in where.items())
+        )
+
+    def by_key(self, table: str) -> dict[str, Row]:
+        """The rows of one table by what AWS tells them apart by: an id, an ARN, or a name that is unique.
+
+        Raises
+        ------
+        WorkbookError : as `rows`; ValueError for a table without a key.
+        """
+        rows, key = self.rows(table), TABLES[table].key
+        if not key:
+            raise ValueError(f"Nothing tells the rows of {table} apart.")
+        return {getattr(row, key): row for row in rows}
+
+    def replace(self, **tables: Rows) -> Inventory:
         """A copy with some tables exchanged, for what-ifs."""
         return Inventory.from_tables(
             {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
@@ -127,7 +152,9 @@ class Inventory:
     def to_json(self) -> str:
         """The whole inventory as JSON text, keys and rows in a fixed order, one row a line."""
         tables = ",\n".join(
-            f"  {json.dumps(name)}: [" + ",".join(f"\n   {json.dumps(row)}" for row in self.records(name)) + "]"
+            f"  {json.dumps(name)}: ["
+            + ",".join(f"\n   {json.dumps(row)}" for row in _records(self._tables[name]))
+            + "]"
             for name in self._tables
         )
         problems = json.dumps(_records(self.problems))
@@ -149,18 +176,22 @@ class Inventory:
         return Inventory(self.scope, self.taken_at, frames, _records(self.problems))
 
 
-def frame(table: Table, rows: Iterable[Row]) -> pd.DataFrame:
+def frame(table: Table, rows: Iterable[Record]) -> pd.DataFrame:
     """Rows as the DataFrame that the schema describes: its columns and types, sorted naturally, index from 0."""
     ordered = sorted(rows, key=lambda row: [natural(row.get(column)) for column in table.order])
     for row in ordered:
         for column in row:
             _known(column, table.columns, f"column of {table.name}")
-    return pd.DataFrame(
+    made = pd.DataFrame(
         {
-            column: pd.Series([row.get(column, table.default(column)) for row in ordered], dtype=table.dtype(column))
-            for column in table.columns
+            name: pd.Series(
+                [row[name] if name in row else column.type.default() for row in ordered], dtype=column.type.dtype
+            )
+            for name, column in table.columns.items()
         }
     )
+    made.attrs["hidden"] = table.hidden  # For the display, which knows no inventory.
+    return made
 
 
 def natural(value: Any) -> list[tuple[int, int, str]]:
@@ -174,9 +205,9 @@ def natural(value: Any) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (2, 0, part) for part in re.split(r"(\d+)", str(value)) if part]
 
 
-def _records(table: pd.DataFrame | list[Row]) -> list[Row]:
-    if isinstance(table, list):
-        return table
+def _records(table: Rows) -> list[Record]:
+    if not isinstance(table, pd.DataFrame):
+        return [cells_of(row) for row in table]
     return [
         {str(column): None if value is pd.NA else value for column, value in row.items()}
         for row in table.to_dict("records")
@@ -186,6 +217,4 @@ def _records(table: pd.DataFrame | list[Row]) -> list[Row]:
 def _known(name: str, names: Iterable[str], what: str) -> None:
     names = list(names)
     if name not in names:
-        close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
-        raise WorkbookError(f"There is no {what} named {name!r} in the inventory.", hint)
+        raise WorkbookError(f"There is no {what} named {name!r} in the inventory.", alike(name, names))

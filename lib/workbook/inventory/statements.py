@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-Row = dict[str, Any]
+from workbook.inventory.schema import Record
 
 
-def document(policy: str | Mapping[str, Any] | None) -> Row:
+def document(policy: str | Mapping[str, Any] | None) -> Record:
     """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} for none."""
     if not policy:
         return {}
@@ -20,7 +20,7 @@ def document(policy: str | Mapping[str, Any] | None) -> Row:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def statements(policy: str | Mapping[str, Any] | None) -> list[Row]:
+def statements(policy: str | Mapping[str, Any] | None) -> list[Record]:
     """Rows with the columns of `schema.STATEMENT`, in the order of the document; [] for no policy."""
     return [
         _row(statement, position)
@@ -38,7 +38,7 @@ def summary(policy: str | Mapping[str, Any] | None) -> str:
     return "; ".join(parts)
 
 
-def _row(statement: Mapping[str, Any], position: int) -> Row:
+def _row(statement: Mapping[str, Any], position: int) -> Record:
     return {
         "sid": statement.get("Sid") or str(position),
         "effect": statement.get("Effect", ""),

@@ -8,9 +8,78 @@ from collections.abc import Iterable, Mapping
 from workbook.inventory.aws import Aws
 from workbook.inventory.names import last, name_of, named, tags
 from workbook.inventory.rules import acl_entry, group_rule, security_group
-from workbook.inventory.schema import TABLES
-from workbook.inventory.snapshot import Row
+from workbook.inventory.schema import (
+    BOOL,
+    DICT,
+    ID,
+    IDS,
+    INT,
+    LIST,
+    OPTIONAL_INT,
+    STATEMENT,
+    TEXT,
+    Column,
+    Record,
+    Table,
+)
 from workbook.inventory.statements import document, statements, summary
+
+# fmt: off
+TABLES = (
+    Table("vpcs", "vpc", "VPCs", {
+        "name": TEXT, "cidr": TEXT, "dns_support": BOOL, "dns_hostnames": BOOL, "tags": DICT,
+        "vpc_id": ID,
+    }, key="vpc_id"),
+    Table("subnets", "vpc", "Subnets", {
+        "name": TEXT, "vpc": TEXT, "az": TEXT, "tier": Column(TEXT, "public if its route table leads to an internet gateway, else private"),
+        "cidr": TEXT, "free_addresses": INT, "public_ip_on_launch": BOOL, "route_table": TEXT, "network_acl": TEXT,
+        "subnet_id": ID, "vpc_id": ID, "route_table_id": ID, "network_acl_id": ID,
+    }, key="subnet_id"),
+    Table("internet_gateways", "vpc", "Internet gateways", {
+        "name": TEXT, "vpc": TEXT, "internet_gateway_id": ID, "vpc_id": ID,
+    }, key="internet_gateway_id"),
+    Table("routes", "vpc", "Routes, by route table", {
+        "route_table": TEXT, "subnets": Column(LIST, "names of the subnets that use the table"), "main": BOOL,
+        "destination": Column(TEXT, "CIDR or prefix list name"), "target": Column(TEXT, "name of the target, or local"),
+        "target_type": Column(TEXT, "local, internet_gateway, nat_gateway, vpc_endpoint, other"), "state": TEXT,
+        "route_table_id": ID, "vpc_id": ID, "destination_id": Column(ID, "CIDR or prefix list id"), "target_id": ID,
+        "subnet_ids": IDS,
+    }),
+    Table("nat_gateways", "vpc", "NAT gateways", {
+        "name": TEXT, "az": TEXT, "subnet": TEXT, "public_ip": TEXT, "state": TEXT,
+        "nat_gateway_id": ID, "subnet_id": ID, "vpc_id": ID,
+    }, key="nat_gateway_id"),
+    Table("endpoints", "vpc", "VPC endpoints", {
+        "name": TEXT, "service": Column(TEXT, "short name, such as ecr.api"), "type": Column(TEXT, "Gateway or Interface"), "state": TEXT,
+        "private_dns": BOOL, "subnets": LIST, "route_tables": LIST, "security_groups": LIST,
+        "policy_summary": Column(TEXT, "one line: who may do what on what"), "policy": DICT,
+        "endpoint_id": ID, "vpc_id": ID, "service_name": TEXT, "subnet_ids": IDS, "route_table_ids": IDS, "group_ids": IDS,
+    }, key="endpoint_id"),
+    Table("endpoint_policy_statements", "vpc", "VPC endpoint policies, by statement", {
+        "endpoint": TEXT, **STATEMENT, "endpoint_id": ID,
+    }),
+    Table("nacl_entries", "vpc", "Network ACL entries, in the order they are tried", {
+        "network_acl": TEXT, "subnets": LIST, "is_default": BOOL, "direction": Column(TEXT, "ingress or egress"),
+        "rule_number": Column(INT, "32767 is the closing deny"), "action": Column(TEXT, "allow or deny"), "protocol": Column(TEXT, "tcp, udp, icmp, all or a number"),
+        "ports": Column(TEXT, "such as 443, 1024-65535 or all"), "cidr": Column(TEXT, "IPv4 or IPv6"), "from_port": OPTIONAL_INT, "to_port": OPTIONAL_INT,
+        "network_acl_id": ID, "vpc_id": ID, "subnet_ids": IDS,
+    }),
+    Table("security_groups", "vpc", "Security groups", {
+        "name": TEXT, "description": TEXT, "is_default": BOOL, "ingress_rules": INT, "egress_rules": INT,
+        "group_id": ID, "vpc_id": ID,
+    }, key="group_id"),
+    Table("security_group_rules", "vpc", "Security group rules", {
+        "security_group": TEXT, "direction": Column(TEXT, "ingress or egress"), "protocol": TEXT, "ports": TEXT,
+        "peer": Column(TEXT, "CIDR, or name of the security group or prefix list"), "peer_type": Column(TEXT, "cidr, security_group or prefix_list"),
+        "description": TEXT, "from_port": OPTIONAL_INT, "to_port": OPTIONAL_INT,
+        "group_id": ID, "peer_id": Column(ID, "CIDR or id"), "rule_id": ID,
+    }, key="rule_id"),
+    Table("flow_logs", "vpc", "VPC flow logs", {
+        "name": TEXT, "resource": Column(TEXT, "name of the VPC"), "traffic_type": TEXT, "destination_type": TEXT, "destination": Column(TEXT, "log group name"),
+        "status": TEXT, "aggregation_seconds": INT, "role": TEXT, "flow_log_id": ID, "resource_id": ID,
+    }, key="flow_log_id"),
+)
+# fmt: on
 
 _TARGETS = {
     "NatGatewayId": "nat_gateway",
@@ -31,7 +100,7 @@ class Network:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    async def vpcs(self, tables: Iterable[str]) -> list[Row]:
+    async def vpcs(self, tables: Iterable[str]) -> list[Record]:
         prefix = self._aws.scope.prefix
         by_name = [{"Name": "tag:Name", "Values": [prefix, f"{prefix}-*"]}]
         found = await self._aws.all("ec2", "describe_vpcs", "Vpcs", tables=tables, Filters=by_name)
@@ -39,7 +108,7 @@ class Network:
 
     async def of_vpcs(
         self, operation: str, key: str, tables: Iterable[str], field: str = "vpc-id", parameter: str = "Filters"
-    ) -> list[Row]:
+    ) -> list[Record]:
         """What `operation` lists in the environment's VPCs."""
         ids = [vpc["VpcId"] for vpc in await self.vpcs(tables)]
         if not ids:
@@ -48,28 +117,28 @@ class Network:
             "ec2", operation, key, tables=tables, **{parameter: [{"Name": field, "Values": ids}]}
         )
 
-    async def subnets(self, tables: Iterable[str]) -> list[Row]:
+    async def subnets(self, tables: Iterable[str]) -> list[Record]:
         return await self.of_vpcs("describe_subnets", "Subnets", tables)
 
-    async def groups(self, tables: Iterable[str]) -> list[Row]:
+    async def groups(self, tables: Iterable[str]) -> list[Record]:
         return await self.of_vpcs("describe_security_groups", "SecurityGroups", tables)
 
 
-def subnet_names(subnets: Iterable[Row]) -> dict[str, str]:
+def subnet_names(subnets: Iterable[Record]) -> dict[str, str]:
     return {s["SubnetId"]: name_of(s, s["SubnetId"]) for s in subnets}
 
 
-def group_names(groups: Iterable[Row]) -> dict[str, str]:
+def group_names(groups: Iterable[Record]) -> dict[str, str]:
     return {g["GroupId"]: name_of(g, g["GroupName"]) for g in groups}
 
 
-async def read(aws: Aws) -> dict[str, list[Row]]:
+async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `vpc`."""
     network = Network(aws)
-    every = [name for name, table in TABLES.items() if table.layer == "vpc"]
+    every = [table.name for table in TABLES]
     with_subnets = ["subnets", "routes", "nat_gateways", "endpoints", "nacl_entries"]
 
-    async def group_rules() -> list[Row]:
+    async def group_rules() -> list[Record]:
         ids = sorted(
             g["GroupId"] for g in await network.groups(["security_groups", "security_group_rules", "endpoints"])
         )
@@ -87,7 +156,7 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         )
         return [rule for page in pages for rule in page]
 
-    async def prefix_lists() -> list[Row]:
+    async def prefix_lists() -> list[Record]:
         # Only needed where something refers to one, and only names come of it.
         tables, rules = await asyncio.gather(
             network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]), group_rules()
@@ -105,7 +174,7 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         answer = await aws.get("ec2", "describe_vpc_attribute", tables=["vpcs"], VpcId=vpc_id, Attribute=attribute)
         return None if answer is None else bool(answer[attribute[0].upper() + attribute[1:]]["Value"])
 
-    async def vpc_rows() -> list[Row]:
+    async def vpc_rows() -> list[Record]:
         found = await network.vpcs(every)
         support = await asyncio.gather(*(dns(v["VpcId"], "enableDnsSupport") for v in found))
         hostnames = await asyncio.gather(*(dns(v["VpcId"], "enableDnsHostnames") for v in found))
@@ -184,7 +253,9 @@ async def read(aws: Aws) -> dict[str, list[Row]]:
         "nat_gateways": [_nat(n, names, zone_of) for n in nats],
         "endpoints": [_endpoint(e, names, aws.scope.region) for e in endpoints],
         "endpoint_policy_statements": [
-            {"endpoint": names[e["VpcEndpointId"]], **s} for e in endpoints for s in statements(e.get("PolicyDocument"))
+            {"endpoint": names[e["VpcEndpointId"]], **s, "endpoint_id": e["VpcEndpointId"]}
+            for e in endpoints
+            for s in statements(e.get("PolicyDocument"))
         ],
         "nacl_entries": [
             acl_entry(e, a, names, [s for s, acl in acl_of.items() if acl == a["NetworkAclId"]])
@@ -201,11 +272,11 @@ def _short(service: str, region: str) -> str:
     return service.removeprefix(f"com.amazonaws.{region}.")
 
 
-def _is_main(table: Row) -> bool:
+def _is_main(table: Record) -> bool:
     return any(a.get("Main") for a in table.get("Associations", []))
 
 
-def _table_of_subnets(subnets: Iterable[Row], route_tables: Iterable[Row]) -> dict[str, str]:
+def _table_of_subnets(subnets: Iterable[Record], route_tables: Iterable[Record]) -> dict[str, str]:
     """Subnet id -> route table id: its own, else the main one of its VPC."""
     own = {
         a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations", []) if a.get("SubnetId")
@@ -214,7 +285,7 @@ def _table_of_subnets(subnets: Iterable[Row], route_tables: Iterable[Row]) -> di
     return {s["SubnetId"]: table for s in subnets if (table := own.get(s["SubnetId"]) or main.get(s["VpcId"]))}
 
 
-def _public(route_tables: Iterable[Row]) -> dict[str, bool]:
+def _public(route_tables: Iterable[Record]) -> dict[str, bool]:
     """Route table id -> whether it leads to an internet gateway."""
     return {
         t["RouteTableId"]: any(
@@ -225,12 +296,12 @@ def _public(route_tables: Iterable[Row]) -> dict[str, bool]:
 
 
 def _subnets(
-    subnets: Iterable[Row],
+    subnets: Iterable[Record],
     names: Mapping[str, str],
     table_of: Mapping[str, str],
     acl_of: Mapping[str, str],
     public: Mapping[str, bool],
-) -> list[Row]:
+) -> list[Record]:
     rows = []
     for s in subnets:
         table, acl = table_of.get(s["SubnetId"]), acl_of.get(s["SubnetId"])
@@ -254,7 +325,7 @@ def _subnets(
     return rows
 
 
-def _routes(route_tables: Iterable[Row], names: Mapping[str, str], table_of: Mapping[str, str]) -> list[Row]:
+def _routes(route_tables: Iterable[Record], names: Mapping[str, str], table_of: Mapping[str, str]) -> list[Record]:
     rows = []
     for t in route_tables:
         users = [subnet for subnet, table in table_of.items() if table == t["RouteTableId"]]
@@ -279,12 +350,13 @@ def _routes(route_tables: Iterable[Row], names: Mapping[str, str], table_of: Map
                     "vpc_id": t["VpcId"],
                     "destination_id": destination,
                     "target_id": target,
+                    "subnet_ids": sorted(users),
                 }
             )
     return rows
 
 
-def _target(route: Row) -> tuple[str, str]:
+def _target(route: Record) -> tuple[str, str]:
     gateway = str(route.get("GatewayId") or "")
     if gateway:
         kinds = {"local": "local", "igw": "internet_gateway", "vpce": "vpc_endpoint"}
@@ -292,7 +364,7 @@ def _target(route: Row) -> tuple[str, str]:
     return next(((str(route[key]), kind) for key, kind in _TARGETS.items() if route.get(key)), ("", "other"))
 
 
-def _nat(nat: Row, names: Mapping[str, str], zone_of: Mapping[str, str]) -> Row:
+def _nat(nat: Record, names: Mapping[str, str], zone_of: Mapping[str, str]) -> Record:
     addresses = [a["PublicIp"] for a in nat.get("NatGatewayAddresses", []) if a.get("PublicIp")]
     return {
         "name": names[nat["NatGatewayId"]],
@@ -306,7 +378,7 @@ def _nat(nat: Row, names: Mapping[str, str], zone_of: Mapping[str, str]) -> Row:
     }
 
 
-def _endpoint(endpoint: Row, names: Mapping[str, str], region: str) -> Row:
+def _endpoint(endpoint: Record, names: Mapping[str, str], region: str) -> Record:
     group_ids = [g["GroupId"] for g in endpoint.get("Groups") or []]
     subnet_ids, table_ids = endpoint.get("SubnetIds") or [], endpoint.get("RouteTableIds") or []
     return {
@@ -329,7 +401,7 @@ def _endpoint(endpoint: Row, names: Mapping[str, str], region: str) -> Row:
     }
 
 
-def _flow_log(log: Row, names: Mapping[str, str]) -> Row:
+def _flow_log(log: Record, names: Mapping[str, str]) -> Record:
     destination = log.get("LogGroupName") or log.get("LogDestination") or ""
     if ":log-group:" in destination:
         destination = destination.split(":log-group:", 1)[1].removesuffix(":*")

@@ -1,36 +1,35 @@
-"""Who stands where in the network: a name becomes subnets, addresses and security groups."""
+"""What is where in the network: turns a name into subnets, addresses and security groups."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from workbook.errors import WorkbookError
-from workbook.inventory import Inventory
-from workbook.network.packets import NOT_PUBLIC, Address, Network, Row, cut
+from workbook.inventory import TABLES, Inventory, Row
+from workbook.network.packets import NOT_PUBLIC, Address, Network, cut
 
 INTERNET = "internet"
 
-# Ports that a client's side of a connection takes. Linux: net.ipv4.ip_local_port_range, as it is on Fargate. Load balancers, NAT
-# gateways and unknown clients may take any above 1023.
+# Ports on the client's side of a connection. Linux: net.ipv4.ip_local_port_range, as on Fargate. Load balancers, NAT
+# gateways and unknown clients can use any port above 1023.
 LINUX_PORTS = (32768, 60999)
 ANY_CLIENT_PORTS = (1024, 65535)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One party in one subnet, or outside the VPC where `subnet` is None.
+    """One party in one subnet, or outside the VPC if `subnet` is None.
 
     Attributes
     ----------
-    ranges : the addresses it may have.
-    groups : ids (names where there is no id) of its security groups; None where nobody knows what stands there.
+    ranges : the addresses it can have.
+    groups : ids of its security groups; None if it is unknown what is there.
     public : whether it has a public IPv4 address.
     client_ports : the ports it opens connections from, first and last.
-    gateway : the row of the gateway endpoint, which has no address of its own.
+    gateway : the row of the gateway endpoint, which has no address itself.
     """
 
     name: str
@@ -45,81 +44,76 @@ class Place:
 
     @property
     def label(self) -> str:
-        return f"{self.name} in {self.subnet['name']}" if self.subnet else self.name
-
-
-def _key(row: Row, column: str) -> str:
-    return str(row.get(f"{column}_id") or row.get(column) or "")
+        return f"{self.name} in {self.subnet.name}" if self.subnet else self.name
 
 
 class Topology:
-    """The network tables of an inventory, indexed for the questions that a packet asks."""
+    """The network tables of an inventory, indexed for looking up a packet's path."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self.subnets = inventory.records("subnets")
-        self.vpcs = inventory.records("vpcs")
-        self.endpoints = inventory.records("endpoints")
-        self.nats = {row["nat_gateway_id"] or row["name"]: row for row in inventory.records("nat_gateways")}
-        self.gateways = {
-            row["internet_gateway_id"] or row["name"]: row for row in inventory.records("internet_gateways")
-        }
-        self._groups = {row["group_id"] or row["name"]: row for row in inventory.records("security_groups")}
+        self.subnets = inventory.rows("subnets")
+        self.vpcs = inventory.rows("vpcs")
+        self.endpoints = inventory.rows("endpoints")
+        self.nats = inventory.by_key("nat_gateways")
+        self.gateways = inventory.by_key("internet_gateways")
+        self._groups = inventory.by_key("security_groups")
         self._acls: dict[str, list[Row]] = defaultdict(list)
-        for row in inventory.records("nacl_entries"):
-            self._acls[_key(row, "network_acl")].append(row)
+        for row in inventory.rows("nacl_entries"):
+            self._acls[row.network_acl_id].append(row)
         self._tables: dict[str, list[Row]] = defaultdict(list)
-        for row in inventory.records("routes"):
-            self._tables[_key(row, "route_table")].append(row)
+        for row in inventory.rows("routes"):
+            self._tables[row.route_table_id].append(row)
         self._rules: dict[str, list[Row]] = defaultdict(list)
-        for row in inventory.records("security_group_rules"):
-            self._rules[str(row["group_id"] or row["security_group"])].append(row)
+        for row in inventory.rows("security_group_rules"):
+            self._rules[row.group_id].append(row)
         self.cidrs = sorted(
-            {r["cidr"] for entries in self._acls.values() for r in entries}
-            | {r["peer"] for rules in self._rules.values() for r in rules if r["peer_type"] == "cidr"}
-            | {
-                d
-                for routes in self._tables.values()
-                for r in routes
-                if "/" in (d := str(r["destination_id"] or r["destination"]))
-            }
+            {r.cidr for entries in self._acls.values() for r in entries}
+            | {r.peer for rules in self._rules.values() for r in rules if r.peer_type == "cidr"}
+            | {d for routes in self._tables.values() for r in routes if "/" in (d := str(r.destination_id))}
         )
 
     def acl(self, subnet: Row) -> list[Row]:
-        return self._acls.get(_key(subnet, "network_acl"), [])
+        return self._acls.get(subnet.network_acl_id, [])
 
     def routes(self, subnet: Row) -> list[Row]:
-        return self._tables.get(_key(subnet, "route_table"), [])
+        return self._tables.get(subnet.route_table_id, [])
 
     def rules(self, groups: Iterable[str]) -> list[Row]:
         return [rule for group in groups for rule in self._rules.get(group, [])]
 
     def group_names(self, groups: Iterable[str]) -> str:
-        return ", ".join(self._groups[g]["name"] if g in self._groups else g for g in groups) or "none"
+        return ", ".join(self._groups[g].name if g in self._groups else g for g in groups) or "none"
 
     def subnet(self, name: str) -> Row:
-        found = next((row for row in self.subnets if name in (row["name"], row["subnet_id"])), None)
-        if found is None:
+        """The subnet with this id or name.
+
+        Raises
+        ------
+        WorkbookError : there is none, or there are several of that name.
+        """
+        found = [row for row in self.subnets if name in (row.name, row.subnet_id)]
+        if not found:
             raise WorkbookError(
                 f"There is no subnet {name!r}.",
-                f"There are: {', '.join(row['name'] for row in self.subnets) or 'none'}.",
+                f"Subnets: {', '.join(row.name for row in self.subnets) or 'none'}.",
             )
-        return found
+        return _only(name, "subnets", found)
 
     def pieces(self, place: Place) -> list[tuple[Address, str]]:
-        """One address for each piece of the place's ranges that rules can tell apart, with the piece's name."""
+        """One address for each piece of the place's ranges that rules can distinguish, with the piece's name."""
         if place.gateway is not None:
             destinations = [
-                str(r["destination_id"])
+                str(r.destination_id)
                 for t in self._tables.values()
                 for r in t
-                if r["target_id"] == place.gateway["endpoint_id"]
+                if r.target_id == place.gateway.endpoint_id
             ]
             return [(Address(None, destinations[0] if destinations else "pl-", place.name), place.name)]
         outside = (
             ()
             if place.kind != INTERNET
-            else (*NOT_PUBLIC, *(ipaddress.ip_network(v["cidr"]) for v in self.vpcs if v["cidr"]))
+            else (*NOT_PUBLIC, *(ipaddress.ip_network(v.cidr) for v in self.vpcs if v.cidr))
         )
         return [
             (Address(first), f"{first}-{last}" if first != last else str(first))
@@ -129,16 +123,16 @@ class Topology:
     # ── names ──
 
     def places(self, name: str, subnet: str = "") -> list[Place]:
-        """Where the party called `name` stands, in all its subnets or in the one called `subnet`.
+        """Where the party called `name` is, in all its subnets or in the one called `subnet`.
 
         Raises
         ------
-        WorkbookError : nothing of that name, or nothing that sends or takes packets.
+        WorkbookError : nothing has that name, or it neither sends nor receives packets.
         """
         found = self._outside(name) or self._address(name) or self._resource(name)
         if subnet:
-            wanted = self.subnet(subnet)["name"]
-            found = [place for place in found if place.subnet and place.subnet["name"] == wanted]
+            wanted = self.subnet(subnet).subnet_id
+            found = [place for place in found if place.subnet and place.subnet.subnet_id == wanted]
             if not found:
                 raise WorkbookError(
                     f"{name} is not in the subnet {subnet}.", "Leave the subnet out, or name one it is in."
@@ -168,7 +162,7 @@ class Topology:
         inside = [
             (s, n)
             for s in self.subnets
-            if s["cidr"] and (n := ipaddress.ip_network(s["cidr"])).version == network.version and network.overlaps(n)
+            if s.cidr and (n := ipaddress.ip_network(s.cidr)).version == network.version and network.overlaps(n)
         ]
         if not inside:
             return [Place(name, "address", None, (network,), (), public=True)]
@@ -183,65 +177,75 @@ class Topology:
             ("nat_gateways", "nat"),
             ("security_groups", ""),
         ):
-            rows = self.inventory.records(table) if table in self.inventory else []
-            chosen = [row for row in rows if name in _names(row, self.inventory.scope.prefix)] or (
+            rows = self.inventory.rows(table) if table in self.inventory else ()
+            chosen = [row for row in rows if name in _names(table, row, self.inventory.scope.prefix)] or (
                 rows if name == alias else []
             )
-            if len(chosen) > 1:
-                raise WorkbookError(
-                    f"{name} is more than one: {', '.join(row['name'] for row in chosen)}.",
-                    "Ask for one of them by its name.",
-                )
             if chosen:
-                return self._standing(table, alias or name, chosen[0])
-        if any(name == row["name"] for row in self.subnets):
-            return [Place(name, "subnet", row, self._range(row), None) for row in self.subnets if row["name"] == name]
-        known = sorted({"internet", "alb", "task", "nat", *(row["service"] for row in self.endpoints)})
+                return self._standing(table, alias or name, _only(name, table, chosen))
+        if any(name in (row.name, row.subnet_id) for row in self.subnets):
+            subnet = self.subnet(name)
+            return [Place(name, "subnet", subnet, self._range(subnet), None)]
+        known = sorted({"internet", "alb", "task", "nat", *(row.service for row in self.endpoints)})
         raise WorkbookError(
             f"There is nothing called {name!r} in the network.",
-            f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, security group or subnet.",
+            f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, "
+            "security group or subnet.",
         )
 
     def _standing(self, table: str, short: str, row: Row) -> list[Place]:
         if table == "security_groups":
-            group = str(row["group_id"] or row["name"])
-            inside = [s for s in self.subnets if not row["vpc_id"] or s["vpc_id"] == row["vpc_id"]]
-            return [Place(row["name"], "group", subnet, self._range(subnet), (group,)) for subnet in inside]
+            inside = [s for s in self.subnets if not row.vpc_id or s.vpc_id == row.vpc_id]
+            return [Place(row.name, "group", subnet, self._range(subnet), (row.group_id,)) for subnet in inside]
         if table == "nat_gateways":
-            subnet = self.subnet(row["subnet_id"] or row["subnet"])
-            return [Place(short, "nat", subnet, self._range(subnet), (), public=bool(row["public_ip"]))]
-        if table == "endpoints" and row["type"] == "Gateway":
+            subnet = self.subnet(row.subnet_id)
+            return [Place(short, "nat", subnet, self._range(subnet), (), public=bool(row.public_ip))]
+        if table == "endpoints" and row.type == "Gateway":
             return [Place(short, "gateway endpoint", None, (), (), gateway=row, endpoint=row)]
-        if table == "endpoints" and row["type"] != "Interface":
+        if table == "endpoints" and row.type != "Interface":
             raise WorkbookError(
-                f"{row['name']} is an endpoint of type {row['type']}.",
-                "Gateway and interface endpoints can be asked about.",
+                f"{row.name} is an endpoint of type {row.type}.",
+                "Only gateway and interface endpoints are supported.",
             )
-        groups = tuple(row["group_ids"] or row["security_groups"])
-        subnets = [self.subnet(s) for s in (row["subnet_ids"] or row["subnets"])]
+        groups, subnets = tuple(row.group_ids), [self.subnet(id) for id in row.subnet_ids]
         if not subnets:
             raise WorkbookError(
-                f"The inventory knows no subnet of {row['name']}.", "Read the inventory again once it is deployed."
+                f"The inventory has no subnet for {row.name}.", "Read the inventory again once it is deployed."
             )
         exposed = (
-            bool(row["public_ip"])
+            bool(row.public_ip)
             if table == "services"
-            else table == "load_balancers" and row["scheme"] == "internet-facing"
+            else table == "load_balancers" and row.scheme == "internet-facing"
         )
         ports = LINUX_PORTS if table == "services" else ANY_CLIENT_PORTS
         endpoint = row if table == "endpoints" else None
         return [
             Place(short, _KINDS[table], subnet, self._range(subnet), groups, exposed, ports, endpoint=endpoint)
-            for subnet in sorted(subnets, key=lambda s: str(s["name"]))
+            for subnet in sorted(subnets, key=lambda s: str(s.name))
         ]
 
     def _range(self, subnet: Row) -> tuple[Network, ...]:
-        return (ipaddress.ip_network(subnet["cidr"]),) if subnet["cidr"] else ()
+        return (ipaddress.ip_network(subnet.cidr),) if subnet.cidr else ()
 
 
 _KINDS = {"load_balancers": "load balancer", "services": "service", "endpoints": "interface endpoint"}
 
 
-def _names(row: dict[str, Any], prefix: str) -> set[str]:
-    names = {str(row["name"]), str(row["name"]).removeprefix(f"{prefix}-")}
-    return names | {row["service"]} if "service" in row else names
+def _names(table: str, row: Row, prefix: str) -> set[str]:
+    """What one may call a resource: its id or ARN, its name with or without the common prefix, an endpoint's service."""
+    names = {_id(table, row), str(row.name), str(row.name).removeprefix(f"{prefix}-")}
+    return names | {row.service} if table == "endpoints" else names
+
+
+def _id(table: str, row: Row) -> str:
+    return str(getattr(row, TABLES[table].key))
+
+
+def _only(name: str, table: str, found: Sequence[Row]) -> Row:
+    """The one resource that `name` means; nothing makes a Name tag unique."""
+    if len(found) > 1:
+        raise WorkbookError(
+            f"{name} is more than one: {', '.join(row.name for row in found)}.",
+            f"Ask for one of them by its name, or by its id: {', '.join(_id(table, row) for row in found)}.",
+        )
+    return found[0]

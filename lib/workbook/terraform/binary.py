@@ -1,6 +1,6 @@
-"""Terraform for a machine that has none: the official release, its checksum verified, in `.workbook/bin`.
+"""Terraform for a machine without it: the official release, checksum verified, in `.workbook/bin`.
 
-`python -m workbook.terraform.binary` says which Terraform will be used, and fetches one where there is none.
+`python -m workbook.terraform.binary` prints which Terraform will be used, and downloads one if there is none.
 """
 
 from __future__ import annotations
@@ -23,19 +23,23 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
 
 VERSION = "1.11.4"
-"""The release that is fetched where there is no Terraform."""
-MINIMUM = (1, 5, 7)
-"""The oldest Terraform that the stack loads with."""
+"""The release that is downloaded when Terraform is not installed."""
+MINIMUM = (1, 10)
+"""The oldest Terraform that works with the stack; the same as the roots' `required_version`."""
 RELEASES = "https://releases.hashicorp.com/terraform"
 
 _BIN = ROOT / ".workbook" / "bin"
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-_TIMEOUT = 60  # seconds without an answer or a byte
+_INSTALL = (
+    f"Install Terraform {'.'.join(map(str, MINIMUM))} or newer (https://developer.hashicorp.com/terraform/install), "
+    "or run `make setup` to download it."
+)
+_TIMEOUT = 60  # seconds without a response or a byte
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A Terraform that is installed; `version` is empty when the program does not say one."""
+    """An installed Terraform; `version` is empty when the program does not report one."""
 
     path: Path
     version: str
@@ -46,16 +50,47 @@ class Binary:
         return numbers >= MINIMUM
 
 
-def installed(search_path: str | None = None, own: Path = _BIN) -> Binary | None:
-    """The Terraform that is used: the one on the PATH, else the one fetched before.
+def locate(search_path: str | None = None, own: Path = _BIN) -> Path:
+    """Path of the Terraform that is used: the one on the PATH, else the one that the setup downloaded.
 
     Parameters
     ----------
-    search_path : directories to look in; the PATH unless given.
+    search_path : directories to search; the PATH by default.
     own : directory that `fetch` writes to.
+
+    Raises
+    ------
+    WorkbookError : there is none.
     """
     found = shutil.which("terraform", path=search_path) or shutil.which("terraform", path=str(own))
     if found is None:
+        raise WorkbookError("Terraform is not installed.", _INSTALL)
+    return Path(found)
+
+
+def require(search_path: str | None = None, own: Path = _BIN) -> Binary:
+    """The Terraform that is used, if it is new enough.
+
+    Raises
+    ------
+    WorkbookError : there is none, or it is too old.
+    """
+    binary = installed(search_path, own)
+    if binary is None:
+        raise WorkbookError("Terraform is not installed.", _INSTALL)
+    if not binary.usable:
+        version = binary.version or "of an unknown version"
+        raise WorkbookError(
+            f"{binary.path} is Terraform {version}; the stack needs {'.'.join(map(str, MINIMUM))} or newer.", _INSTALL
+        )
+    return binary
+
+
+def installed(search_path: str | None = None, own: Path = _BIN) -> Binary | None:
+    """The Terraform that `locate` finds, with its version; None where there is none."""
+    try:
+        found = locate(search_path, own)
+    except WorkbookError:
         return None
     try:
         answer = subprocess.run(
@@ -67,9 +102,9 @@ def installed(search_path: str | None = None, own: Path = _BIN) -> Binary | None
             env={**os.environ, "CHECKPOINT_DISABLE": "1"},
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Binary(Path(found), "")
+        return Binary(found, "")
     match = re.search(r"Terraform v(\d+\.\d+\.\d+)", answer.stdout)
-    return Binary(Path(found), match.group(1) if match else "")
+    return Binary(found, match.group(1) if match else "")
 
 
 def archive_name(version: str = VERSION) -> str:
@@ -77,20 +112,18 @@ def archive_name(version: str = VERSION) -> str:
 
     Raises
     ------
-    WorkbookError : there is no release for this kind of machine.
+    WorkbookError : there is no release for this platform.
     """
     system, machine = platform.system().lower(), platform.machine().lower()
     if system not in ("linux", "darwin") or machine not in _ARCHITECTURES:
-        raise WorkbookError(
-            f"No Terraform release is known for {system} on {machine}.", "Install Terraform 1.10 or newer by hand."
-        )
+        raise WorkbookError(f"There is no Terraform release for {system} on {machine}.", _INSTALL)
     return f"terraform_{version}_{system}_{_ARCHITECTURES[machine]}.zip"
 
 
 def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSION) -> Path:
     """Download the release, verify it against the release's SHA256SUMS, and unpack the binary.
 
-    Nothing is written before the checksum is right.
+    Nothing is written until the checksum matches.
 
     Returns
     -------
@@ -104,15 +137,13 @@ def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSI
     sums = _download(f"{base_url}/{version}/terraform_{version}_SHA256SUMS").decode()
     expected = next((line.split()[0] for line in sums.splitlines() if line.split()[1:] == [name]), None)
     if expected is None:
-        raise WorkbookError(
-            f"The checksums of Terraform {version} do not list {name}.", "Install Terraform 1.10 or newer by hand."
-        )
+        raise WorkbookError(f"The checksums of Terraform {version} do not list {name}.", _INSTALL)
     archive = _download(f"{base_url}/{version}/{name}")
     actual = hashlib.sha256(archive).hexdigest()
     if actual != expected:
         raise WorkbookError(
-            f"The download of {name} has checksum {actual[:12]}…, the release says {expected[:12]}…: it was discarded.",
-            "Try again; if it stays so, something on the way changes downloads. Install Terraform 1.10 or newer by hand.",
+            f"Discarded the download of {name}: its checksum is {actual[:12]}…, not {expected[:12]}… as published.",
+            f"Try again; if it keeps happening, something on the network alters downloads. {_INSTALL}",
         )
     directory.mkdir(parents=True, exist_ok=True)
     binary = directory / "terraform"
@@ -132,25 +163,18 @@ def _download(url: str) -> bytes:
         reason = getattr(error, "reason", error)
         raise WorkbookError(
             f"Terraform is not installed, and {url.rsplit('/', 1)[-1]} could not be downloaded: {reason}.",
-            "Install Terraform 1.10 or newer (https://developer.hashicorp.com/terraform/install) so that it is on the PATH.",
+            _INSTALL,
         ) from error
 
 
 def main() -> int:
-    binary = installed()
-    if binary is not None and not binary.usable:
-        print(
-            f"setup: {binary.path} is Terraform {binary.version or 'of an unknown version'}; "
-            f"the stack needs {'.'.join(map(str, MINIMUM))} or newer. Install a newer one.",
-            file=sys.stderr,
-        )
+    try:
+        if installed() is None:
+            fetch()
+        binary = require()
+    except WorkbookError as error:
+        print(f"setup: {error.cause} {error.next_step}", file=sys.stderr)
         return 1
-    if binary is None:
-        try:
-            binary = Binary(fetch(), VERSION)
-        except WorkbookError as error:
-            print(f"setup: {error.cause} {error.next_step}", file=sys.stderr)
-            return 1
     print(f"setup: Terraform {binary.version} ({binary.path})")
     return 0
 

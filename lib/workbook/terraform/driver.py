@@ -1,7 +1,7 @@
 """Terraform, driven through python-terraform: saved plans only, live events, diagnostics as exceptions.
 
-Terraform writes its output to files, not to pipes of the notebook: a kernel that dies does not take a running apply with it,
-and the state ends whole.
+Terraform writes its output to files rather than to pipes of the notebook, so a kernel that dies does not take a running
+apply with it, and the state stays intact.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -24,33 +23,30 @@ from python_terraform import IsFlagged
 
 from workbook.errors import WorkbookError
 from workbook.host.locking import lock
-from workbook.host.paths import ROOT
-from workbook.terraform.diagnostics import Diagnostic, TerraformError, read_diagnostics
+from workbook.host.run_directory import RunDirectory
+from workbook.terraform import binary
+from workbook.terraform.diagnostics import TerraformError, read_diagnostics
 from workbook.terraform.hcl import configuration_digest
 from workbook.terraform.plan import Plan
 from workbook.terraform.provider import cli_configuration
 
 Event = Mapping[str, Any]
-"""One line of Terraform's `-json` output: `type`, `@message`, and what belongs to the type."""
+"""One line of Terraform's `-json` output: `type`, `@message`, and the fields of that type."""
 
-MINIMUM = (1, 5, 7)
 TIMEOUT = {
     "init": 300.0,
-    "validate": 120.0,
     "plan": 600.0,
     "apply": 1800.0,
     "show": 180.0,
     "output": 60.0,
-    "state list": 60.0,
-    "version": 30.0,
 }
-"""Seconds after which a command is ended."""
+"""Seconds after which a command is stopped."""
 
-# Terraform and its provider live for seconds and have memory enough: Go's collector would only take processor time.
+# Terraform and its provider live for seconds and have plenty of memory: garbage collection would only cost CPU time.
 SPARING = {"GOGC": "400"}
-# Long enough for a call that is under way to end, short enough for a person who waits: aws_lb alone takes 60 s.
+# Long enough for a call in flight to finish, short enough for someone waiting: aws_lb alone takes 60 s.
 STOP_SECONDS = 90.0
-# A moment, since another plan ends soon; an apply does not, and is better named than waited for.
+# Short: another plan finishes soon; an apply does not, so reporting it is better than waiting for it.
 LOCK_SECONDS = 10
 _POLL_SECONDS = 0.05
 _ALIVE_SECONDS = 1.0
@@ -72,36 +68,33 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     Parameters
     ----------
     directory : the root, such as terraform/environments/dev.
-    run_dir : where state, plans, logs and Terraform's own data go.
-    environ : the whole environment of the child process.
+    run : where state, plans, logs and Terraform's own data go.
+    environ : the complete environment of the child process.
     on_event : called with every event while a command runs.
-    alive : asked about once a second while a command runs; a text means that the target is gone, and stops the command.
+    alive : called about once a second while a command runs; a text means the target is gone, and stops the command.
     """
 
     def __init__(
         self,
         directory: Path,
-        run_dir: Path,
+        run: RunDirectory,
         environ: Mapping[str, str],
         on_event: Callable[[Event], None] | None = None,
         alive: Callable[[], str | None] | None = None,
     ) -> None:
-        super().__init__(working_dir=str(directory), terraform_bin_path=find_terraform(environ))
+        super().__init__(working_dir=str(directory), terraform_bin_path=str(binary.locate(environ.get("PATH"))))
         self.directory = directory
-        self.run_dir = run_dir
-        self.state_path = run_dir / "terraform.tfstate"
+        self.run_directory = run
         self.on_event = on_event
         self.alive = alive
         self.target_environ = dict(environ)
-        self._background = run_dir / "background-apply"
-        for name in ("plans", "logs"):
-            (run_dir / name).mkdir(parents=True, exist_ok=True)
-        os.chmod(run_dir, 0o700)
+        self._background = run.path / "background-apply"
+        run.create()
         self.environ = {
             **SPARING,
             **environ,
-            **cli_configuration(environ, run_dir),
-            "TF_DATA_DIR": str(run_dir / "terraform-data"),
+            **cli_configuration(environ, run.path),
+            "TF_DATA_DIR": str(run.terraform_data),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
@@ -110,29 +103,34 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     # ── commands ──
 
     def prepare(self) -> None:
-        """`terraform init`, when the configuration, the modules, Terraform itself or the mirror changed since the last one."""
+        """`terraform init`, if configuration, modules, Terraform itself or the mirror changed since the last one."""
         self._wait_for_background()
-        stamp = self.run_dir / "terraform-data" / "initialised"
-        with lock(self.run_dir / "init.lock", timeout=TIMEOUT["init"]):
+        stamp = self.run_directory.terraform_data / "initialised"
+        with lock(self.run_directory.path / "init.lock", timeout=TIMEOUT["init"]):
             wanted = self._fingerprint()
             if stamp.is_file() and stamp.read_text() == wanted:
                 return
-            self._check_version()
-            self.run("init", backend_config={"path": str(self.state_path)}, reconfigure=IsFlagged, no_color=IsFlagged)
+            binary.require(self.environ.get("PATH"))
+            self.run(
+                "init",
+                backend_config={"path": str(self.run_directory.state)},
+                reconfigure=IsFlagged,
+                no_color=IsFlagged,
+            )
             stamp.write_text(wanted)
 
-    def make_plan(self, targets: list[str] | None = None, destroy: bool = False) -> Plan:
-        """Plan and keep it as a file; only such a file is ever applied.
+    def make_plan(self, targets: list[str] | None = None, destroy: bool = False, details: bool = True) -> Plan:
+        """Plan and save it to a file; only a saved plan is ever applied.
 
         Parameters
         ----------
         targets : addresses to restrict the plan to; None plans everything.
         destroy : plan the destruction of everything (or of `targets`).
+        details : read what changes and why, which a person wants to see; takes some seconds.
         """
         self.prepare()
         path = (
-            self.run_dir
-            / "plans"
+            self.run_directory.plans
             / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}.tfplan"
         )
         events = self.run(
@@ -144,21 +142,22 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             destroy=IsFlagged if destroy else None,
             target=targets or [],
         )
-        self._forget_old_plans(keep=path)
-        return Plan.from_events(path, events, targets=tuple(targets or ()), destroy=destroy, read=self.show)
+        self.run_directory.forget_old()
+        plan = Plan.from_events(path, events, tuple(targets or ()), destroy)
+        return plan.detailed(self.show(path)) if details and plan.actions else plan
 
     def apply_plan(self, plan: Plan) -> Applied:
         """Apply a saved plan.
 
         Raises
         ------
-        TerraformError : Terraform failed; what was done until then is in the state, and a new plan goes on from there.
+        TerraformError : Terraform failed; what was done so far is in the state, and a new plan continues from there.
         """
         started = time.monotonic()
         if plan.empty:
             return Applied(0, 0, 0, 0.0)
         if not plan.path.is_file():
-            raise WorkbookError("This plan is no longer there.", "Plan again, then apply.")
+            raise WorkbookError("This plan file no longer exists.", "Plan again, then apply.")
         events = self.run("apply", str(plan.path), json=IsFlagged, lock_timeout=f"{LOCK_SECONDS}s")
         done: dict[str, int] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
         return Applied(done.get("add", 0), done.get("change", 0), done.get("remove", 0), time.monotonic() - started)
@@ -173,26 +172,6 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         values = json.loads(self._output("output", json=IsFlagged))
         return {name: "(sensitive)" if value["sensitive"] else value["value"] for name, value in values.items()}
 
-    def addresses(self) -> list[str]:
-        """Addresses of the resources that the state holds, sorted; data sources left out."""
-        if (
-            not self.state_path.is_file()
-            or self.state_path.stat().st_size == 0
-            or not (self.run_dir / "terraform-data").is_dir()
-        ):
-            return []
-        code, out, err = self.cmd("state list")
-        if code != 0:
-            raise TerraformError("state list", read_diagnostics([], out, err))
-        return sorted(line for line in out.split() if not line.startswith("data.") and ".data." not in line)
-
-    def check_configuration(self) -> None:
-        """`terraform validate`: raises with the diagnostics, or returns."""
-        self.prepare()
-        result = json.loads(self._output("validate", json=IsFlagged, check=False))
-        if not result["valid"]:
-            raise TerraformError("validate", [Diagnostic.from_json(d) for d in result["diagnostics"]])
-
     # ── running one command ──
 
     def run(self, command: str, *args: str, **options: Any) -> list[Event]:
@@ -200,8 +179,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
         Raises
         ------
-        TerraformError : it failed. WorkbookError : its time ran out or the target is gone. KeyboardInterrupt : after Terraform
-        was asked to stop and has written its state.
+        TerraformError : it failed.
+        WorkbookError : it timed out, was interrupted, or the target is gone.
         """
         events: list[Event] = []
 
@@ -227,10 +206,10 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     def cmd(
         self, cmd: str, *args: str, on_line: Callable[[str], None] | None = None, **kwargs: Any
     ) -> tuple[int, str, str]:
-        """python-terraform's one way to start Terraform: the same arguments, but with live output, a time limit and a process group."""
+        """Overrides how python-terraform starts Terraform: adds live output, a time limit and a process group."""
         argv = self.generate_cmd_string(cmd, *args, **{k: v for k, v in kwargs.items() if v is not None})
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}-{cmd.replace(' ', '-')}"
-        out_path, err_path = (self.run_dir / "logs" / f"{name}.{kind}" for kind in ("out", "err"))
+        out_path, err_path = (self.run_directory.logs / f"{name}.{kind}" for kind in ("out", "err"))
         with out_path.open("wb") as out, err_path.open("wb") as err:
             process = subprocess.Popen(
                 argv,
@@ -251,14 +230,14 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         finally:
             if not left_running:
                 _end_group(process)
-            with (self.run_dir / "logs" / "commands.jsonl").open("a") as record:
+            with (self.run_directory.logs / "commands.jsonl").open("a") as record:
                 print(
                     json.dumps(
                         {"command": cmd, "seconds": round(time.monotonic() - began, 3), "code": process.returncode}
                     ),
                     file=record,
                 )
-            self._forget_old_logs()
+            self.run_directory.forget_old()
 
     def _follow(self, process: subprocess.Popen[bytes], path: Path, cmd: str, on_line: Callable[[str], None]) -> None:
         deadline = time.monotonic() + TIMEOUT[cmd]
@@ -276,7 +255,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                     if now > deadline:
                         _stop(process)
                         raise WorkbookError(
-                            f"terraform {cmd} had not ended after {TIMEOUT[cmd]:.0f} s and was stopped.",
+                            f"terraform {cmd} had not finished after {TIMEOUT[cmd]:.0f} s and was stopped.",
                             "What was done is in the state. Plan again to see what is left.",
                         )
                     if now > next_alive:
@@ -288,9 +267,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                 if cmd == "apply":
                     self._background.write_text(str(process.pid))
                     raise _LeftRunning(
-                        "You no longer watch this apply; it goes on by itself and writes its state.",
-                        f"Run this again: it waits for the end, and plans what is left. To end it at once: kill -INT {process.pid} "
-                        "(what it is creating at that moment may then be missing in the state).",
+                        "Detached: the apply continues in the background and writes its state.",
+                        "Run this again: it waits for the apply to finish, then plans what is left. To stop it now: "
+                        f"kill -INT {process.pid} (a resource being created then may be missing from the state).",
                     ) from None
                 _stop(process)
                 raise WorkbookError(
@@ -298,7 +277,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                 ) from None
 
     def _wait_for_background(self) -> None:
-        """Wait for an apply that somebody stopped watching: Terraform cannot be stopped in the middle without losing what it creates."""
+        """Wait for a detached apply: stopping Terraform midway would lose track of what it is creating."""
         if not self._background.is_file():
             return
         pid = int(self._background.read_text())
@@ -306,8 +285,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         while _is_terraform(pid):
             if time.monotonic() > deadline:
                 raise WorkbookError(
-                    f"An apply that was left to itself (process {pid}) does not end.",
-                    f"Look at it, or end it: kill -INT {pid}",
+                    f"The background apply (process {pid}) is still running.",
+                    f"Check on it, or stop it: kill -INT {pid}",
                 )
             if self.on_event is not None:
                 self.on_event({"type": "waiting"})
@@ -320,15 +299,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         gone = self.alive() if self.alive is not None else None
         if gone:
             _stop(process, patience=2.0)
-            raise WorkbookError(gone, "Run this again: it starts a fresh one and deploys from the beginning.")
-
-    def _check_version(self) -> None:
-        found = str(json.loads(self._output("version", json=IsFlagged))["terraform_version"])
-        if tuple(int(part) for part in found.split("-")[0].split(".")) < MINIMUM:
-            wanted = ".".join(map(str, MINIMUM))
-            raise WorkbookError(
-                f"Terraform {found} is on the PATH; the stack needs {wanted} or later.", "Install a newer Terraform."
-            )
+            raise WorkbookError(gone, "Run this again: it starts a new one and deploys from scratch.")
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(configuration_digest(self.directory).encode())
@@ -337,41 +308,14 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             self.terraform_bin_path,
             binary.stat().st_mtime_ns,
             self.environ.get("TF_CLI_CONFIG_FILE"),
-            self.state_path,
+            self.run_directory.state,
         ):
             digest.update(f"{part}\0".encode())
         return digest.hexdigest()
 
-    def _forget_old_plans(self, keep: Path) -> None:
-        for path in sorted((self.run_dir / "plans").glob("*.tfplan"))[:-20]:
-            if path != keep:
-                path.unlink(missing_ok=True)
-
-    def _forget_old_logs(self) -> None:
-        for path in sorted((self.run_dir / "logs").glob("2*.*"))[:-80]:
-            path.unlink(missing_ok=True)
-
-
-def find_terraform(environ: Mapping[str, str]) -> str:
-    """Path of the binary: the one on the PATH, else the one that the set-up fetched.
-
-    Raises
-    ------
-    WorkbookError : there is none.
-    """
-    found = shutil.which("terraform", path=environ.get("PATH")) or shutil.which(
-        "terraform", path=str(ROOT / ".workbook" / "bin")
-    )
-    if found is None:
-        raise WorkbookError(
-            "There is no terraform on the PATH.",
-            "Run `make doctor` to see what is missing, or install Terraform 1.5.7 or later.",
-        )
-    return found
-
 
 def _lines(stream: Any) -> Iterator[str | None]:
-    """Whole lines as they come; None when there is none for now."""
+    """Complete lines as they arrive; None when there is no new one yet."""
     rest = ""
     while True:
         chunk = stream.readline()
@@ -385,11 +329,11 @@ def _lines(stream: Any) -> Iterator[str | None]:
 
 
 class _LeftRunning(WorkbookError):
-    """Nobody watches the command any more; its process goes on."""
+    """The command was detached; its process keeps running."""
 
 
 def _is_terraform(pid: int) -> bool:
-    """Whether the process is there and is a Terraform, not another that got its number."""
+    """Whether the process exists and is a Terraform, not another one that reused its pid."""
     shown = subprocess.run(
         ["ps", "-ww", "-p", str(pid), "-o", "state=,command="], capture_output=True, text=True, timeout=10
     )
@@ -398,7 +342,7 @@ def _is_terraform(pid: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> None:
-    """Ask Terraform to stop (it ends what it has begun and writes its state); a second interrupt or the limit ends it at once."""
+    """Ask Terraform to finish what it started and write its state; a second interrupt or the time limit forces a stop."""
     with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
         process.send_signal(signal.SIGINT)
         process.wait(patience)
@@ -409,7 +353,7 @@ def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> N
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Providers outlive a Terraform that was killed: end the whole group."""
+    """Providers outlive a killed Terraform: end the whole process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM if process.poll() is not None else signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):

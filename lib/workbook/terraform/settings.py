@@ -1,23 +1,18 @@
-"""What `locals.tf` of an environment says about names and regions."""
+"""Names and regions of an environment, read from its `locals.tf`."""
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import hcl2
 
 from workbook.errors import WorkbookError
-from workbook.host.paths import ENVIRONMENTS, ROOT
-from workbook.terraform.diagnostics import read_diagnostics
+from workbook.host.paths import ENVIRONMENTS
+from workbook.terraform.hcl import parse_hcl, relative
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Literals of an environment's `locals.tf`.
+    """Literal values in an environment's `locals.tf`.
 
     `prefix` is `alloy-{environment}-{project}`; every name of the environment starts with it. `region` and
     `replica_region` are AWS region names; an environment without a replica has the same in both.
@@ -46,7 +41,7 @@ def read_settings(environment: str) -> Settings:
         known = sorted(p.parent.name for p in ENVIRONMENTS.glob("*/locals.tf"))
         raise WorkbookError(
             f"There is no environment {environment!r}.",
-            f"WORKBOOK_ENVIRONMENT may be one of: {', '.join(known)}. A new one is a copy of terraform/environments/dev.",
+            f"WORKBOOK_ENVIRONMENT can be: {', '.join(known)}. To add one, copy terraform/environments/dev.",
         )
     values: dict[str, object] = {}
     for block in parse_hcl(path).get("locals", []):
@@ -64,39 +59,3 @@ def read_settings(environment: str) -> Settings:
         replica_region=literal.get("replica_region", literal["region"]),
         directory=path.parent,
     )
-
-
-def parse_hcl(path: Path) -> dict[str, Any]:
-    """The blocks of one `.tf` file as python-hcl2 gives them.
-
-    Raises
-    ------
-    WorkbookError : the file is not valid HCL; names file and line.
-    """
-    try:
-        return dict(hcl2.loads(path.read_text()))
-    except Exception as error:  # python-hcl2 passes on whatever its parser raises
-        where, what = _parse_error(path, getattr(error, "line", None))
-        raise WorkbookError(f"{where} is not valid HCL.", "Mend that line, then run this again.", what) from error
-
-
-def _parse_error(path: Path, line: int | None) -> tuple[str, str]:
-    """File and line, and what is wrong there: in Terraform's words where it is installed, since it names the line that is meant."""
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        result = subprocess.run(
-            ["terraform", "fmt", "-write=false", path.name], cwd=path.parent, capture_output=True, text=True, timeout=20
-        )
-        if result.returncode != 0:
-            said = read_diagnostics([], result.stdout, result.stderr)[0]
-            line = int(said.where.rsplit(" ", 1)[1]) if said.where else line
-            return _place(path, line), f"{said.summary}: {said.detail}" if said.detail else said.summary
-    return _place(path, line), ""
-
-
-def _place(path: Path, line: int | None) -> str:
-    return f"{relative(path)}, line {line}" if line and line > 0 else relative(path)
-
-
-def relative(path: Path) -> str:
-    """The path as a person types it from the project's root."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,264 @@
+"""One environment on one target: planned, applied, destroyed, and what of it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workbook import emulator
+from workbook.display import note
+from workbook.display.progress import ApplyProgress, Progress
+from workbook.emulator import branches
+from workbook.errors import WorkbookError
+from workbook.host import paths
+from workbook.host.run_directory import RunDirectory
+from workbook.inventory import Inventory
+from workbook.layers import BY_KEY
+from workbook.target import Target, choose_target
+from workbook.terraform.driver import Applied, Terraform
+from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
+from workbook.terraform.plan import Plan
+from workbook.terraform.settings import read_settings
+
+OTHER = "other"
+"""What `resources` counts under this name belongs to no layer."""
+
+
+class Deployment:
+    """One environment on one target. Making one starts nothing and contacts nothing; the first call that needs the target does.
+
+    Parameters
+    ----------
+    environment : directory below terraform/environments.
+    home : directory of everything that runs write; see `host.paths.home`.
+    target : where to deploy; the one that `WORKBOOK_TARGET` names unless given.
+
+    Attributes
+    ----------
+    settings : names and regions from locals.tf.
+    layers : keys of the layers of this environment, in the order in which they are deployed.
+    target : where it is deployed; connected once something needed it.
+    run : the directory of its state, plans, logs and pages.
+    version : grows whenever something was changed through this object, or the account turned out to be another one.
+
+    Raises
+    ------
+    WorkbookError : no such environment, broken locals.tf, or a target that does not exist.
+    """
+
+    def __init__(self, environment: str, home: Path | None = None, target: Target | None = None) -> None:
+        self.environment = environment
+        self.settings = read_settings(environment)
+        self.layers = layers_of(self.settings.directory)
+        self.target = target or choose_target(self.settings.region)
+        self.run = RunDirectory(home or paths.home(), environment, self.target.slug)
+        self.version = 0
+        self._terraform: Terraform | None = None
+        self._instance = ""
+
+    # ── changing ──
+
+    def plan(self, *layers: str, progress: Progress | None = None, destroy: bool = False, details: bool = True) -> Plan:
+        """Plan the named layers, or everything; nothing is changed.
+
+        Raises
+        ------
+        WorkbookError : no such layer, Terraform refuses the configuration, or another plan or apply is running.
+        """
+        driver = self.terraform()
+        targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
+        with self._watched(driver, ApplyProgress(progress) if progress else None):
+            plan = driver.make_plan(targets, destroy=destroy, details=details)
+        if plan.empty and not destroy:
+            self._mark_deployed(plan)
+        return plan
+
+    def apply(self, plan: Plan, progress: Progress | None = None) -> Applied:
+        """Apply a saved plan.
+
+        Raises
+        ------
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state holds what was done.
+        """
+        if self.connect():
+            raise WorkbookError(
+                "The account is not the one that this plan was made for.",
+                "Plan again, then apply. Nothing was changed.",
+            )
+        self.target.check()
+        self.version += 1
+        driver = self._driver()
+        on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
+        with self.run.applying(), self._watched(driver, on_event):
+            if plan.destroy:
+                self.run.forget_deployed()
+            applied = driver.apply_plan(plan)
+            self._mark_deployed(plan)
+        return applied
+
+    def outputs(self) -> dict[str, Any]:
+        """Terraform's outputs by name; sensitive ones masked."""
+        return self.terraform().outputs()
+
+    # ── knowing ──
+
+    def resources(self) -> dict[str, int]:
+        """Number of resources in the state, by layer in their order; what belongs to none is counted as `other`."""
+        return count_by_layer(self.run, self.settings.directory)
+
+    def absent(self, inventory: Inventory) -> list[str]:
+        """The layers that are not deployed: nothing of them is in the account, nor in the state.
+
+        What someone deleted past Terraform is still in the state, so it is missing and not merely absent.
+        """
+        counts = self.resources()
+        return [layer for layer in BY_KEY if not inventory.deployed(layer) and not counts.get(layer)]
+
+    def is_current(self, *layers: str) -> bool:
+        """Whether the named layers (or all) were applied exactly as they are configured now, and not destroyed since."""
+        digest = configuration_digest(self.settings.directory)
+        return all(self.run.deployed_as(layer) == digest for layer in layers or self.layers)
+
+    # ── copies of the account ──
+
+    def checkpoint(self, name: str) -> branches.Saved:
+        """Keep the account, with the states of all its environments, under a name.
+
+        Raises
+        ------
+        WorkbookError : not the embedded AWS, an apply is running, or this machine cannot copy a process.
+        """
+        self._only_embedded()
+        self.connect()
+        return branches.save(name, self.run.home)
+
+    def restore(self, name: str) -> None:
+        """Bring account and states back to a checkpoint, which stays.
+
+        Raises
+        ------
+        WorkbookError : not the embedded AWS, no such checkpoint, or an apply is running.
+        """
+        self._only_embedded()
+        restored = branches.restore(name, self.run.home)
+        self.target = self.target.connected_to(restored.url)
+        self._instance = restored.instance
+        self.version += 1
+
+    def checkpoints(self) -> list[branches.Checkpoint]:
+        """The checkpoints of this account, oldest first."""
+        self._only_embedded()
+        return branches.listed(self.run.home)
+
+    def drop(self, name: str) -> None:
+        """Remove a checkpoint."""
+        self._only_embedded()
+        branches.drop(name, self.run.home)
+
+    @contextmanager
+    def branch(self) -> Iterator[Deployment]:
+        """A copy of the account, with the same environment deployed, to change and throw away."""
+        self._only_embedded()
+        self.connect()
+        with branches.branch(self.run.home) as home:
+            yield Deployment(self.environment, home)
+
+    def _only_embedded(self) -> None:
+        if self.target.kind != "embedded":
+            raise WorkbookError(
+                f"Checkpoints and branches exist on the embedded AWS only; this is {self.target.label}.",
+                "Unset WORKBOOK_TARGET to use the embedded AWS.",
+            )
+
+    # ── the target ──
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client on the target."""
+        self.connect()
+        return self.target.client(service, region)
+
+    def connect(self) -> bool:
+        """Find the target, or start it where it is the embedded AWS.
+
+        Returns
+        -------
+        Whether the account is another one than at the last call (or in the last process): a new, empty embedded AWS, or a
+        checkpoint that was restored.
+        """
+        if self.target.kind != "embedded":
+            self.run.create()
+            return False
+        self.run.create()
+        known = self._instance or self.run.instance
+        running, aside = emulator.start_for(self.run)
+        self.target = self.target.connected_to(running.url)
+        self._instance = running.instance
+        changed = bool(known) and known != running.instance
+        if changed:
+            self.version += 1
+            if running.restored_from:
+                _say(f"The account was restored to the checkpoint {running.restored_from}.")
+        if aside is not None:
+            _say(
+                "The embedded AWS is a new, empty one. "
+                f"The old state was set aside as {aside.name}; deploying starts from scratch."
+            )
+        return changed
+
+    def terraform(self) -> Terraform:
+        """Terraform on the target as it is now."""
+        self.connect()
+        return self._driver()
+
+    # ── plumbing ──
+
+    def _driver(self) -> Terraform:
+        environ = self.target.environ()
+        if self._terraform is None or self._terraform.target_environ != environ:
+            self._terraform = Terraform(self.settings.directory, self.run, environ)
+        return self._terraform
+
+    @contextmanager
+    def _watched(self, driver: Terraform, on_event: ApplyProgress | None) -> Iterator[None]:
+        driver.on_event = on_event
+        driver.alive = self._gone if self.target.kind == "embedded" else None
+        try:
+            yield
+        finally:
+            driver.on_event = driver.alive = None
+
+    def _gone(self) -> str | None:
+        running = emulator.find(self.run.home)
+        if running is not None and running.url == self.target.endpoint_url:
+            return None
+        return f"The embedded AWS stopped (its log: {paths.emulator_dir(self.run.home) / 'emulator.log'})."
+
+    def _mark_deployed(self, plan: Plan) -> None:
+        if plan.destroy:
+            return
+        digest = configuration_digest(self.settings.directory)
+        for layer in self.layers:
+            if not plan.targets or set(layer_addresses(self.settings.directory, layer)) <= set(plan.targets):
+                self.run.mark_deployed(layer, digest)
+
+
+def count_by_layer(run: RunDirectory, environment: Path) -> dict[str, int]:
+    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to none is `other`.
+
+    Raises
+    ------
+    WorkbookError : the state cannot be read.
+    """
+    layers = layers_of(environment)
+    owner = {address: layer for layer in layers for address in layer_addresses(environment, layer)}
+    counts = dict.fromkeys(layers, 0)
+    for address in run.addresses():
+        layer = owner.get(root_address(address), OTHER)
+        counts[layer] = counts.get(layer, 0) + 1
+    return counts
+
+
+def _say(text: str) -> None:
+    Progress("Embedded AWS").finish(note(text, "warn"))
