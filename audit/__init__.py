@@ -1,1 +1,1 @@
-"""A second opinion on the stack: checkov over the HCL and the plan, parliament over every policy, and what the claims say to it."""
+"""A second opinion on the stack: checkov on HCL and plan, parliament on every policy, compared with the claims."""

@@ -1,7 +1,7 @@
-"""A second opinion on dev, as it stands on the embedded AWS: checkov, parliament, and where they and the claims differ.
+"""A second opinion on dev, as deployed on the embedded AWS: checkov, parliament, and where they differ from the claims.
 
-Deploys what is not deployed, since live policies are looked at. Fails on a finding without a waiver in audit/waivers.toml and on a
-waiver without a finding.
+Deploys whatever is missing, since it checks live policies. Fails on a finding without a waiver in audit/waivers.toml
+and on a waiver without a finding.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    # Waivers speak of this environment on this target.
+    # The waivers apply to this environment on this target.
     os.environ["WORKBOOK_TARGET"] = "embedded"
     started = time.monotonic()
     try:
@@ -47,16 +47,16 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nThe audit was interrupted; it has no verdict.", file=sys.stderr)
+        print("\nThe audit was interrupted before it reached a verdict.", file=sys.stderr)
         return 130
     print("\n".join(lines))
-    verdict = "Nothing is unexplained." if reconciled.clean else "The audit fails."
+    verdict = "Every finding is explained, and every waiver is needed." if reconciled.clean else "The audit failed."
     print(f"\n{verdict} {time.monotonic() - started:.0f} s.")
     return 0 if reconciled.clean else 1
 
 
 def look(wb: Workbook) -> tuple[list[Scan], Results]:
-    """All three scans, and the claims, of one state of the live account."""
+    """All three scans and the claims, from one state of the live account."""
     python = environment.python()
     with ThreadPoolExecutor(max_workers=1) as pool:
         hcl = pool.submit(scan_hcl, python, wb.settings.directory)
@@ -66,20 +66,20 @@ def look(wb: Workbook) -> tuple[list[Scan], Results]:
         inventory = wb.inventory(fresh=True)
         progress = Progress("checkov and parliament")
         scans = [hcl.result(), scan_plan(python, told), scan_policies(python, documents(inventory))]
-        progress.finish(note("Read by checkov and parliament.\n"))
+        progress.finish(note("Checked by checkov and parliament.\n"))
     return scans, judge(inventory, target=wb.target.kind)
 
 
 def _settled_plan(wb: Workbook) -> Plan:
-    """A plan with nothing to do: in it every value is known, and the live account is what the code says."""
+    """A plan with no changes: every value in it is known, and the live account matches the code."""
     plan = wb.plan()
     if not plan.empty:
         wb.apply(plan)
         plan = wb.plan()
     if not plan.empty:
         raise WorkbookError(
-            "The stack does not come to rest: a plan right after an apply wants changes.",
-            "Run `workbook plan` to see which.",
+            "The stack does not converge: a plan right after an apply shows changes.",
+            "Run `workbook plan` to see them.",
         )
     return plan
 

@@ -1,4 +1,4 @@
-"""Where checkov and a claim speak about the same thing: whether they say the same."""
+"""Where checkov and a claim cover the same thing, whether they agree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO = (Verdict.FAIL, Verdict.EXCEPTION)
 
 @dataclass(frozen=True)
 class Opinion:
-    """checkov: passed or failed on the plan. agree: None where the claim cannot be judged on this target. why: only of a disagreement."""
+    """checkov: passed or failed on the plan. agree: None if it cannot be judged here. why: only on disagreement."""
 
     check: str
     checkov: str
@@ -33,21 +33,21 @@ def read_pairs(path: Path) -> dict[str, str]:
 
 
 def compare(pairs: Mapping[str, str], plan: Scan, reconciled: Reconciled, claims: Results) -> list[Opinion]:
-    """One opinion for each pair, in their order.
+    """One opinion per pair, in order.
 
-    A check counts as failed when it fails on any resource of the plan, waived or not. A claim that holds with exceptions only counts as
-    not holding.
+    A check counts as failed if it fails on any resource in the plan, waived or not. A claim that holds only with
+    exceptions counts as not holding.
 
     Raises
     ------
-    WorkbookError : checkov no longer has a check, or nothing to run it on.
+    WorkbookError : checkov no longer has a check, or has nothing to run it on.
     """
     failed = {finding.check for finding in plan.findings}
     gone = [check for check in pairs if check not in failed and not plan.passed[check]]
     if gone:
         raise WorkbookError(
             f"checkov did not run {', '.join(gone)} on the plan.",
-            "Take it out of audit/agreement.toml, or find what replaced it.",
+            "Remove it from audit/agreement.toml, or find what replaced it.",
         )
     reasons: dict[str, list[str]] = {}
     for waiver, findings in reconciled.waived.items():

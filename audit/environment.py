@@ -1,4 +1,4 @@
-"""The environment that checkov and parliament run in; apart from the workbook's, since checkov pins an older boto3."""
+"""The environment for checkov and parliament; not the workbook's, because checkov pins an older boto3."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SECONDS = 600
 
 
 def python() -> Path:
-    """The environment's interpreter; made, or made anew when the lock or Python changed, and else left as it is.
+    """The environment's interpreter; the environment is recreated when the lock file or Python changes.
 
     Raises
     ------
-    WorkbookError : it could not be made; carries the installer's own words.
+    WorkbookError : it could not be created; carries the installer's output.
     """
     interpreter, stamp = DIRECTORY / "bin" / "python", DIRECTORY / "made-from"
     wanted = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     if interpreter.is_file() and stamp.is_file() and stamp.read_text() == wanted:
         return interpreter
-    progress = Progress("Environment of checkov and parliament, once")
+    progress = Progress("One-time setup of checkov and parliament")
     uv = shutil.which("uv", path=str(ROOT / ".workbook" / "bin")) or shutil.which("uv")
     if uv is not None:
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(DIRECTORY)])
@@ -36,7 +36,7 @@ def python() -> Path:
         _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(interpreter), str(LOCK)])
     else:
         _run([sys.executable, "-m", "venv", "--clear", str(DIRECTORY)])
-        progress.say("installing with pip, which takes minutes", force=True)
+        progress.say("installing with pip, which takes a few minutes", force=True)
         _run(
             [
                 str(interpreter),
@@ -60,12 +60,12 @@ def _run(command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise WorkbookError(
-            f"The environment of checkov was not ready after {SECONDS} s.",
-            "Run this again: what was downloaded is kept.",
+            f"Setting up checkov took more than {SECONDS} s.",
+            "Run this again: finished downloads are kept.",
         ) from None
     if done.returncode != 0:
         raise WorkbookError(
-            "The environment of checkov and parliament could not be made.",
-            "Is there a network? Run this again when there is.",
+            "Could not set up checkov and parliament.",
+            "Check the network connection and run this again.",
             "\n".join(done.stderr.strip().splitlines()[-4:]),
         )

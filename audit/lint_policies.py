@@ -1,7 +1,7 @@
-"""Runs in the audit environment: [[name, document], ...] on standard input, parliament's findings as JSON on standard output.
+"""Runs in the audit environment: [[name, document], ...] on standard input, parliament's findings as JSON on output.
 
-parliament knows policies with a Resource only. A trust policy and a repository policy have none, as the resource is what they
-are attached to: they are given `*` for the reading, and what parliament then says about that `*` is left out.
+parliament handles only policies with a Resource. Trust and repository policies have none, since the resource is what
+they are attached to: they get `*` for the check, and what parliament then reports about that `*` is dropped.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # parliament's use of pkg_resources.
+    warnings.simplefilter("ignore")  # parliament uses pkg_resources.
     import parliament
 
 ABOUT_RESOURCES = {"RESOURCE_STAR", "RESOURCE_EFFECTIVELY_STAR", "RESOURCE_MISMATCH"}

@@ -1,4 +1,4 @@
-"""Every policy document of the live account, from the inventory."""
+"""Every policy document in the live account, from the inventory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workbook.inventory import Inventory
 
 Document = dict[str, Any]
 
-# Kind of policy -> table of its statements, and the column that says whose they are.
+# Kind of policy -> table of its statements, and the column that names the owner.
 _BY_STATEMENT = {
     "trust": ("role_trust_statements", "role"),
     "bucket": ("bucket_policy_statements", "bucket"),
@@ -18,9 +18,9 @@ _BY_STATEMENT = {
 
 
 def documents(inventory: Inventory) -> Iterator[tuple[str, Document]]:
-    """kind/name -> document: identity and boundary policies, endpoint policies, and the trust, bucket, repository and inline ones.
+    """kind/name -> document: identity, boundary and endpoint policies, then trust, bucket, repository and inline ones.
 
-    The last four are put together from their statements. The inventory does not keep their version, so of them it goes unlooked at.
+    The last four are assembled from their statements. The inventory does not keep their version, so it is not checked.
     """
     for policy in inventory.rows("policies"):
         yield f"{'boundary' if policy.boundary_of else 'identity'}/{policy.name}", policy.document

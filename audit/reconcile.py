@@ -1,4 +1,4 @@
-"""Findings against waivers: each finding is explained by a waiver or is not, and each waiver explains a finding or is stale."""
+"""Findings against waivers: a finding is explained by a waiver or not, and a waiver explains a finding or is stale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """What a tool does not accept: view (hcl, plan, policies), id of the check, resource, what the check asks, where or what exactly."""
+    """What a tool objects to: view (hcl, plan, policies), check id, resource, what the check requires, exact place."""
 
     view: str
     check: str
@@ -34,10 +34,10 @@ class Waiver:
 
     Attributes
     ----------
-    check : the id of the check.
-    resources : addresses; `*` stands for any text, every other character for itself.
-    views : where the finding turns up. The waiver is stale as soon as one view no longer has it on one of the resources.
-    reason : a sentence, at least.
+    check : id of the check.
+    resources : addresses; `*` matches any text, every other character matches itself.
+    views : where the finding appears. The waiver is stale once one view no longer has it for one of the resources.
+    reason : at least one sentence.
     """
 
     check: str
@@ -46,7 +46,7 @@ class Waiver:
     reason: str
 
     def explaining(self, finding: Finding) -> list[str]:
-        """Those of `resources` that fit a finding; [] when the waiver is for another check or view."""
+        """The `resources` that match a finding; [] if the waiver is for another check or view."""
         if finding.check != self.check or finding.view not in self.views:
             return []
         return [
@@ -58,7 +58,7 @@ class Waiver:
 
 @dataclass
 class Reconciled:
-    """waived: waiver -> findings it explains. unexplained: findings without one. stale: (waiver, resource, view) that explains nothing."""
+    """waived: waiver -> findings it explains. unexplained: the rest. stale: unused (waiver, resource, view)."""
 
     waived: dict[Waiver, list[Finding]] = field(default_factory=dict)
     unexplained: list[Finding] = field(default_factory=list)
@@ -74,19 +74,19 @@ def read_waivers(path: Path) -> list[Waiver]:
 
     Raises
     ------
-    WorkbookError : not TOML, a key too many or missing, an unknown view, a reason that is no sentence, or a waiver that is there twice.
+    WorkbookError : not TOML, extra or missing key, unknown view, a reason that is no sentence, or a duplicate waiver.
     """
     try:
         entries = tomllib.loads(path.read_text())["waiver"]
     except (tomllib.TOMLDecodeError, KeyError) as error:
         raise WorkbookError(
-            f"{path.name} is not a list of [[waiver]] tables in TOML.", "Mend it.", str(error)
+            f"{path.name} is not a list of [[waiver]] tables in TOML.", "Fix the file.", str(error)
         ) from None
     waivers = [_waiver(path, number, entry) for number, entry in enumerate(entries, start=1)]
     named = Counter((waiver.check, resource) for waiver in waivers for resource in waiver.resources)
     twice = [f"{check} on {resource}" for (check, resource), count in named.items() if count > 1]
     if twice:
-        raise WorkbookError(f"{path.name} has two waivers for {', '.join(twice)}.", "Make them one.")
+        raise WorkbookError(f"{path.name} has two waivers for {', '.join(twice)}.", "Merge them.")
     return waivers
 
 
@@ -98,8 +98,8 @@ def _waiver(path: Path, number: int, entry: Mapping[str, Any]) -> Waiver:
         )
     if not entry["resources"] or not entry["views"] or not set(entry["views"]) <= set(VIEWS):
         raise WorkbookError(
-            f"{where} is for resources {entry['resources']} in {entry['views']}.",
-            f"It needs one of each. Views: {', '.join(VIEWS)}.",
+            f"{where} has resources {entry['resources']} and views {entry['views']}.",
+            f"It needs at least one of each. Views: {', '.join(VIEWS)}.",
         )
     if len(entry["reason"].split()) < _WORDS or not entry["reason"].rstrip().endswith("."):
         raise WorkbookError(f"{where} gives no reason.", "Say in a sentence why the finding is accepted.")
@@ -107,7 +107,7 @@ def _waiver(path: Path, number: int, entry: Mapping[str, Any]) -> Waiver:
 
 
 def reconcile(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> Reconciled:
-    """Explain each finding by the first waiver that fits; what of a waiver fits nothing is stale."""
+    """Explain each finding with the first matching waiver; any part of a waiver that matches nothing is stale."""
     known = list(waivers)
     outcome = Reconciled()
     used: set[tuple[Waiver, str, str]] = set()

@@ -1,4 +1,4 @@
-"""The audit as text for a terminal."""
+"""The audit report as terminal text."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from audit.scans import Scan
 WIDTH = 118
 TITLES = {
     "hcl": "checkov, HCL of the root and its modules",
-    "plan": "checkov, plan with every value",
+    "plan": "checkov, plan with all values",
     "policies": "parliament, live policy documents",
 }
 
 
 def report(scans: list[Scan], reconciled: Reconciled, opinions: list[Opinion]) -> Iterator[str]:
-    """Lines: what is accepted and why, agreement with the claims, counts, and last what makes the audit fail."""
+    """Lines: what is accepted and why, agreement with the claims, counts, and finally what makes the audit fail."""
     yield from _waived(reconciled)
     yield from _agreement(opinions)
     yield from _counts(scans, reconciled)
@@ -26,7 +26,7 @@ def report(scans: list[Scan], reconciled: Reconciled, opinions: list[Opinion]) -
 
 
 def _waived(reconciled: Reconciled) -> Iterator[str]:
-    yield "Accepted, with the reason"
+    yield "Accepted, with reasons"
     for waiver, findings in reconciled.waived.items():
         views = "+".join(dict.fromkeys(finding.view for finding in findings))
         resources = list(dict.fromkeys(finding.resource for finding in findings))
@@ -46,7 +46,7 @@ def _agreement(opinions: list[Opinion]) -> Iterator[str]:
         yield f"  {opinion.check:<14}{opinion.checkov:<10}{opinion.claim:<26}{opinion.verdict:<18}{said}"
         yield from _indented(opinion.why, 26)
     counted = [sum(opinion.agree is agree for opinion in opinions) for agree in (True, False, None)]
-    yield f"  {counted[0]} agree, {counted[1]} do not, {counted[2]} cannot be judged on the embedded AWS."
+    yield f"  {counted[0]} agree, {counted[1]} disagree, {counted[2]} cannot be judged on the embedded AWS."
     yield ""
 
 
@@ -56,7 +56,7 @@ def _counts(scans: list[Scan], reconciled: Reconciled) -> Iterator[str]:
         waived = sum(finding.view == scan.view for findings in reconciled.waived.values() for finding in findings)
         unexplained = sum(finding.view == scan.view for finding in reconciled.unexplained)
         yield f"{TITLES[scan.view]:<44}{sum(scan.passed.values()):>8}{waived:>8}{unexplained:>13}"
-    yield "Passed are checks on resources; of parliament, policies without a finding."
+    yield "The passed column counts checks on resources; for parliament, policies without a finding."
 
 
 def _wrong(reconciled: Reconciled) -> Iterator[str]:
@@ -65,9 +65,9 @@ def _wrong(reconciled: Reconciled) -> Iterator[str]:
         yield from _finding(finding)
     for waiver, resource, view in reconciled.stale:
         yield ""
-        yield f"STALE        {waiver.check} on {resource}: nothing in the view {view} needs this waiver any more. Take it out."
+        yield f"STALE        {waiver.check} on {resource}: the view {view} no longer needs this waiver. Remove it."
     if reconciled.unexplained:
-        yield "\nMend each in terraform/, or say in audit/waivers.toml why it stays."
+        yield "\nFix each one in terraform/, or say in audit/waivers.toml why it stays."
 
 
 def _finding(finding: Finding) -> Iterator[str]:

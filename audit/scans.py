@@ -1,4 +1,4 @@
-"""Running the tools, none of which speaks to anyone: checkov on the HCL and on the plan, parliament on the live policies."""
+"""Running the tools, all offline: checkov on the HCL and on the plan, parliament on the live policies."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Scan:
-    """What one tool saw.
+    """What one tool found.
 
     Attributes
     ----------
     view : hcl, plan or policies.
-    passed : how often each check passed, by its id; parliament counts policies without a finding.
+    passed : how often each check passed, by id; for parliament, the number of policies without a finding.
     findings : what did not pass.
     """
 
@@ -36,12 +36,12 @@ class Scan:
 
 
 def scan_hcl(python: Path, directory: Path) -> Scan:
-    """checkov on a root and the modules it calls, as they are written."""
+    """checkov on a root and the modules it calls, as written."""
     return _checkov(python, "hcl", "terraform", ["--directory", str(directory.relative_to(ROOT))])
 
 
 def scan_plan(python: Path, plan: Path) -> Scan:
-    """checkov on a plan as `terraform show -json` tells it, where every expression has its value."""
+    """checkov on a plan in `terraform show -json` form, where every expression is resolved."""
     return _checkov(python, "plan", "terraform_plan", ["--file", str(plan)])
 
 
@@ -49,7 +49,7 @@ def scan_policies(python: Path, policies: Iterable[tuple[str, dict[str, Any]]]) 
     """parliament, with its community auditors, on policy documents by name."""
     documents = list(policies)
     if not documents:
-        raise WorkbookError("There is no policy to look at.", "Deploy the stack, then run this again.")
+        raise WorkbookError("There are no policies to check.", "Deploy the stack, then run this again.")
     told = json.loads(
         _run([str(python), str(ROOT / "audit" / "lint_policies.py")], "parliament", json.dumps(documents))
     )
@@ -59,7 +59,7 @@ def scan_policies(python: Path, policies: Iterable[tuple[str, dict[str, Any]]]) 
 
 
 def _checkov(python: Path, view: str, framework: str, of: list[str]) -> Scan:
-    # Without an API key, and with downloads and the search for updates off, checkov calls nobody.
+    # Without an API key, and with downloads and update checks off, checkov makes no network calls.
     command = [
         str(python),
         "-m",
@@ -74,7 +74,8 @@ def _checkov(python: Path, view: str, framework: str, of: list[str]) -> Scan:
     told = json.loads(_run([*command, "--output", "json"], f"checkov on the {view}"))
     if "results" not in told or told["summary"]["parsing_errors"]:
         raise WorkbookError(
-            f"checkov could not read the {view}.", "Run `terraform validate`; an unread file would pass unseen."
+            f"checkov could not read the {view}.",
+            "Run `terraform validate`; a file that is not read would pass unnoticed.",
         )
     results = told["results"]
     return Scan(
@@ -93,7 +94,7 @@ def _where(check: dict[str, Any]) -> str:
 
 
 def _run(command: list[str], name: str, text: str = "") -> str:
-    """Standard output of a tool that has neither the person's settings nor their credentials."""
+    """Standard output of a tool that gets neither the user's settings nor their credentials."""
     settings = {
         "HOME": str(DIRECTORY),
         "PATH": os.environ["PATH"],
@@ -106,7 +107,7 @@ def _run(command: list[str], name: str, text: str = "") -> str:
         )
     except subprocess.TimeoutExpired:
         raise WorkbookError(
-            f"{name} had not ended after {SECONDS} s and was stopped.", "Run this again on a less busy machine."
+            f"{name} did not finish within {SECONDS} s and was stopped.", "Run this again on a less busy machine."
         ) from None
     if done.returncode != 0 or not done.stdout.strip():
         raise WorkbookError(

@@ -1,7 +1,7 @@
-"""Side by side, in one run: the driver against bare Terraform, the inventory against the same calls in sequence, drawing, the walkthrough.
+"""Benchmarks: the driver against bare Terraform, the inventory against sequential calls, drawing, the walkthrough.
 
-`python -m bench [--pairs N] [driver inventory drawing walkthrough]`. Each pair is measured in turn on the same machine; what is
-printed are medians and the ratio pair by pair. Nothing here passes or fails.
+`python -m bench [--pairs N] [driver inventory drawing walkthrough tests]`. Both sides of a pair are measured in turn on
+the same machine; the output gives medians and the median of the per-pair ratios. Nothing here passes or fails.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workbook.host.paths import DIAGRAMS, ROOT
 from workbook.inventory import Scope, read_inventory
 from workbook.workbook import Workbook
 
-PARTS = ("driver", "inventory", "drawing", "walkthrough")
+PARTS = ("driver", "inventory", "drawing", "walkthrough", "tests")
 
 
 def main() -> int:
@@ -34,23 +34,25 @@ def main() -> int:
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "part", nargs="*", default=list(PARTS), choices=[*PARTS, []], help="which to measure (default: all)"
+        "part", nargs="*", default=list(PARTS), choices=[*PARTS, []], help="what to measure (default: all)"
     )
     parser.add_argument(
-        "--pairs", type=int, default=1, help="how many pairs of the driver and of the walkthrough (default: 1)"
+        "--pairs", type=int, default=1, help="number of pairs for the driver and the walkthrough (default: 1)"
     )
     options = parser.parse_args()
     os.environ.pop("WORKBOOK_TARGET", None)
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, embedded AWS")
     for part in options.part:
         print(f"\n{part}", flush=True)
-        {"driver": driver, "inventory": inventory, "drawing": pictures, "walkthrough": walkthrough}[part](options.pairs)
+        {"driver": driver, "inventory": inventory, "drawing": pictures, "walkthrough": walkthrough, "tests": tests}[
+            part
+        ](options.pairs)
     return 0
 
 
 @contextmanager
 def fresh_home() -> Iterator[Path]:
-    """A home with an empty embedded AWS of its own."""
+    """A home directory with its own empty embedded AWS."""
     with tempfile.TemporaryDirectory(prefix="workbook-bench-") as name:
         os.environ["WORKBOOK_HOME"] = name
         try:
@@ -67,18 +69,18 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def seconds_of(command: list[str], directory: Path = ROOT, environ: Mapping[str, str] | None = None) -> float:
-    """Wall-clock seconds of a command that succeeds.
+    """Wall-clock seconds of a command that must succeed.
 
     Raises
     ------
-    WorkbookError : it fails; with the end of what it said.
+    WorkbookError : it failed; carries the end of its output.
     """
     began = time.perf_counter()
     done = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=1800)
     if done.returncode:
         raise WorkbookError(
-            f"{' '.join(command[:2])} failed, so there is no figure.",
-            "Measure again.",
+            f"{' '.join(command[:2])} failed, so there is no measurement.",
+            "Run the benchmark again.",
             (done.stdout + done.stderr).strip()[-3000:],
         )
     return time.perf_counter() - began
@@ -93,12 +95,12 @@ def row(name: str, ours: list[float], other: list[float], ours_name: str, other_
 
 
 def driver(pairs: int) -> None:
-    """plan, apply, no-op plan, destroy: through the driver, and by the same commands in a shell, each on an empty account."""
+    """plan, apply, no-op plan, destroy: through the driver and by the same commands in a shell, on empty accounts."""
     steps = ("plan", "apply", "no-op plan", "destroy")
     ours: dict[str, list[float]] = {step: [] for step in steps}
     bare: dict[str, list[float]] = {step: [] for step in steps}
     for n in range(pairs):
-        # The order changes from pair to pair, so that neither always comes first.
+        # The order alternates, so that neither side always goes first.
         for run in (through_driver, in_a_shell) if n % 2 == 0 else (in_a_shell, through_driver):
             with fresh_home():
                 for step, seconds in run().items():
@@ -136,13 +138,13 @@ def in_a_shell() -> dict[str, float]:
 
 
 def inventory(pairs: int) -> None:
-    """Concurrent against in sequence, as it is here and with the time that a call takes to a region."""
+    """Concurrent against sequential calls, on the embedded AWS as is and with a realistic latency to a region."""
     with fresh_home():
         wb = Workbook("dev")
         wb.deploy()
         scope = Scope(wb.settings.prefix, wb.settings.region, wb.settings.replica_region)
         read_inventory(wb.client, scope)
-        for name, latency in (("embedded", 0.0), ("+ 50 ms a call", 0.05)):
+        for name, latency in (("embedded", 0.0), ("+ 50 ms/call", 0.05)):
             client = wb.client if not latency else with_latency(wb.client, latency)
             together, in_sequence = [], []
             for _ in range(3):
@@ -152,7 +154,7 @@ def inventory(pairs: int) -> None:
 
 
 def with_latency(client: Callable[..., object], seconds: float) -> Callable[..., object]:
-    """A client factory whose every request waits `seconds` first: what the way to a region takes, which loopback does not."""
+    """A client factory that delays every request by `seconds`: the latency to a region, which loopback lacks."""
 
     def factory(service: str, region: str | None = None) -> object:
         made = client(service, region)
@@ -163,7 +165,7 @@ def with_latency(client: Callable[..., object], seconds: float) -> Callable[...,
 
 
 def pictures(pairs: int) -> None:
-    """Every picture, from one inventory."""
+    """Every diagram, from one inventory."""
     from workbook.inventory import Inventory
 
     read = Inventory.from_json((ROOT / "tests" / "unit" / "fixtures" / "inventory_dev.json").read_text())
@@ -175,16 +177,26 @@ def pictures(pairs: int) -> None:
 
 
 def walkthrough(pairs: int) -> None:
-    """All notebooks, from an empty account, against the sum of the Terraform commands that they ran."""
+    """All notebooks, from an empty account, against the total of the Terraform commands they ran."""
     whole, commands = [], []
     for _ in range(pairs):
         with fresh_home() as home:
             command = [shutil.which("workbook") or str(Path(sys.executable).parent / "workbook"), "walkthrough"]
             whole.append(seconds_of(command))
-            # One record for each environment: dev, and the first version beside it.
+            # One record per environment: dev and the first version next to it.
             lines = [line for record in home.glob("*/logs/commands.jsonl") for line in record.read_text().splitlines()]
             commands.append(sum(json.loads(line)["seconds"] for line in lines))
     row("all notebooks", whole, commands, "walkthrough", "its terraform")
+
+
+def tests(pairs: int) -> None:
+    """Every suite of `make test`: wall-clock and processor seconds, as reported by the runner."""
+    for _ in range(pairs):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "test.py")], cwd=ROOT, capture_output=True, text=True, timeout=5400
+        )
+        summary = done.stdout.rstrip().rpartition("\n\n")[2]
+        print("\n".join(f"  {line}" for line in summary.splitlines()), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole system on one page: zones, the way in, the ways out, and where data and logs lie."""
+"""The whole system on one page: zones, the way in, the ways out, and where data and logs are kept."""
 
 from diagrams.aws.compute import EC2ContainerRegistryRegistry, Fargate
 from diagrams.aws.general import InternetAlt1
@@ -48,7 +48,7 @@ def draw(inventory):
 
 
 def network(picture, inventory, vpc):
-    """What is in a VPC; the name of the box of the interface endpoints."""
+    """Draws what is in a VPC; returns the name of the box around the interface endpoints."""
     with picture.row(gap=60):
         for gateway in inventory.rows("internet_gateways", vpc_id=vpc.vpc_id):
             picture.card(InternetGateway, Key.of("internet_gateways", gateway), "Internet gateway")
@@ -83,7 +83,7 @@ def inside(picture, inventory, subnet):
 
 
 def endpoints(picture, inventory, vpc, kind):
-    """Those that lead to something in the picture stand last, next to it."""
+    """Endpoints that lead to something in the picture come last, next to it."""
     useful = {flow.source.id for flow in endpoint_flows(inventory)}
     found = sorted(inventory.rows("endpoints", type=kind, vpc_id=vpc.vpc_id), key=lambda row: row.endpoint_id in useful)
     if not found:
@@ -124,13 +124,13 @@ def arrows(picture, inventory, interfaces):
     boxed = {Key.of("endpoints", row): row.vpc_id for row in inventory.rows("endpoints", type="Interface")}
     allowed = network_flows(inventory)
     for flow in allowed:
-        # One arrow to the box where all that is in it may be reached, else one to each.
+        # One arrow to the box if everything in it can be reached, otherwise one to each endpoint.
         vpc = boxed.get(flow.target, "")
         reached = {other.target for other in allowed if other.source == flow.source}
         every = all(key in reached for key, of in boxed.items() if of == vpc)
         picture.flow(flow, "allowed", head=interfaces.get(vpc, "") if every else "")
     for subnet in inventory.rows("subnets"):
-        # Each zone may have a NAT gateway of its own.
+        # Each zone may have its own NAT gateway.
         for flow in egress_flows(inventory, subnet.subnet_id):
             picture.flow(flow, "allowed", at=subnet.subnet_id)
     for flow in gateway_flows(inventory):
@@ -138,6 +138,6 @@ def arrows(picture, inventory, interfaces):
     for flow in endpoint_flows(inventory):
         picture.flow(flow, "policy", quiet=True)
     for flow in record_flows(inventory):
-        # Container logs go by the endpoint, whose arrow is there already.
+        # Container logs go through the endpoint, which already has an arrow.
         if flow.source.table != "services":
             picture.flow(flow, "record", quiet=True)

@@ -1,4 +1,4 @@
-"""The registry: who may pull, on which way, and what the repository does by itself."""
+"""The registry: who may pull, by which path, and what the repository does on its own."""
 
 from diagrams.aws.compute import EC2ContainerRegistryImage, EC2ContainerRegistryRegistry
 from diagrams.aws.general import Users

@@ -1,4 +1,4 @@
-"""The application: the way of a request to a container, and what the container may reach from there."""
+"""The application: a request's path to a container, and what the container can reach from there."""
 
 from diagrams.aws.compute import (
     ElasticContainerServiceContainer,
@@ -39,7 +39,7 @@ def draw(inventory):
             if row.target_group_arns
         }
         for flow in connections:
-            # A request goes by the target group, which has no security group of its own.
+            # A request goes through the target group, which has no security group.
             tail = behind.get(flow.target) if flow.source.table == "load_balancers" else None
             picture.flow(
                 flow,
@@ -71,7 +71,7 @@ def balancers(picture, inventory):
 
 
 def tasks(picture, inventory):
-    """The cluster with its services; what has no cluster (which cannot be, unless it could not be read) stands beside it."""
+    """The cluster with its services; services whose cluster could not be read are drawn next to it."""
     clusters = inventory.rows("clusters")
     for cluster in clusters:
         with picture.box("private", "ECS cluster", cluster.name, of=Key.of("clusters", cluster), gap=36):
@@ -117,7 +117,7 @@ def container_key(container):
 
 
 def reached(picture, inventory, targets):
-    """What the tasks may open a connection to; the name of the box of each table."""
+    """Draws what the tasks may connect to; returns the name of each table's box."""
     boxes = {}
     for table, icon, title, column in (
         ("endpoints", Endpoint, "VPC endpoints", "service"),
@@ -149,7 +149,7 @@ def roles(picture, inventory):
 
 
 def kept(picture, inventory):
-    """Where logs go, and the buckets and log groups that the roles of the task reach."""
+    """Where logs go, and the buckets and log groups that the task's roles can access."""
     found = [flow.target for flow in [*role_flows(inventory), *record_flows(inventory)] if picture.draws(flow.source)]
     for key in dict.fromkeys(found):
         if key.table == "log_groups":

@@ -1,4 +1,4 @@
-"""Identities: which service may take a role, what the role's policies allow, and the boundary that no policy can pass."""
+"""Identities: which service may assume a role, what its policies allow, and the boundary no policy can exceed."""
 
 from diagrams.aws.general import GenericSDK
 from diagrams.aws.security import IdentityAndAccessManagementIamPermissions, IdentityAndAccessManagementIamRole
@@ -32,7 +32,7 @@ def draw(inventory):
 
 
 def bounded(picture, roles):
-    """The roles inside the boundary that holds them; those without one stand in a box that says so."""
+    """The roles inside their boundary; those without one are in a box that says so."""
     boundary, arn = roles[0].boundary, roles[0].boundary_arn
     title, of = ("Permission boundary", Key("policies", arn, boundary)) if arn else ("No permission boundary", None)
     with picture.box("boundary" if arn else "group", title, picture.short(boundary or ""), of=of, gap=16):

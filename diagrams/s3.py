@@ -1,4 +1,4 @@
-"""The buckets: who gets to the data, on which way, and where its logs and copies go."""
+"""The buckets: who can access the data, by which path, and where its logs and copies go."""
 
 from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint
 from diagrams.aws.security import IdentityAndAccessManagementIamRole

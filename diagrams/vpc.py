@@ -1,4 +1,4 @@
-"""The network: zones, subnets and their routes, endpoints, and which security group lets in which."""
+"""The network: zones, subnets and their routes, endpoints, and which security group admits which."""
 
 from diagrams.aws.general import GenericFirewall, InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
@@ -50,7 +50,7 @@ def log_groups(picture, inventory):
     destinations = {log.destination for log in inventory.rows("flow_logs")}
     for group in inventory.rows("log_groups"):
         if group.name in destinations:
-            kept = f"kept {group.retention_days:.0f} days" if group.retention_days else "kept for ever"
+            kept = f"kept {group.retention_days:.0f} days" if group.retention_days else "kept forever"
             picture.card(CloudwatchLogs, Key.of("log_groups", group), "Log group", group.name, kept)
 
 
@@ -63,7 +63,7 @@ def gateways(picture, inventory, vpc):
 
 
 def zones(picture, inventory, vpc):
-    """A column for each zone: the public subnet with its NAT gateway, if it has one, above the private subnet."""
+    """A column per zone: the public subnet with its NAT gateway, if any, above the private subnet."""
     subnets = inventory.rows("subnets", vpc_id=vpc.vpc_id)
     for zone in sorted({subnet.az for subnet in subnets}):
         with picture.box("zone", f"Zone {zone}", gap=40, grow=True):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves requirements.lock anew from pyproject.toml, and brings the pins of environment.yml in line with it.
+# Resolves requirements.lock again from pyproject.toml, and updates the pins in environment.yml to match.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.workbook/bin/uv

@@ -1,15 +1,18 @@
-"""Lint and every test suite, as many at a time as the machine has room for; ends with one line that sums them up.
+"""Lint and every test suite, several jobs at a time; ends with a one-line summary.
 
-`python scripts/test.py` runs everything, `python scripts/test.py lint unit` the suites named.
+`python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named suites, and
+`python scripts/test.py quick` runs lint and the unit tests that take less than a second.
 
-The stack is deployed once (`tests/seed.py`), with a checkpoint before page 05 and one when all of it stands. The suites and notebooks
-that need a deployed stack start from copies of these as soon as they are there; the pages before 05 run one after the other in an
-account of their own. So most of the time that Terraform's provider waits is used by others.
+The stack is deployed once (`tests/seed.py`), with a checkpoint before page 05 and one when all of it is up. Suites and
+notebooks that need a deployed stack start from copies of these checkpoints as soon as they exist; the pages before 05
+run one after the other in an account of their own. Most of the time that Terraform's provider spends waiting is used by
+other jobs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import resource
@@ -32,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
-# More than there are processors, since a deployment mostly waits.
+# More jobs than processors, since a deployment mostly waits.
 AT_ONCE = 4
 NBVAL = (
     "--nbval",
@@ -40,10 +43,12 @@ NBVAL = (
     "--nbval-cell-timeout=600",
     "--nbval-kernel-startup-timeout=300",
     "--nbval-sanitize-with=tests/notebooks/sanitize.cfg",
-    # The cells after one that failed fail because of it, and hide the cause.
+    "-p",
+    "tests.notebooks.conftest",
+    # Cells after a failed one fail because of it and hide the cause.
     "--exitfirst",
 )
-# What of tests/stack needs no deployed stack.
+# The modules in tests/stack that need no deployed stack.
 ALONE = ("branches", "emulator", "emulator_patches", "faults", "modules")
 SEED_SECONDS = 3000
 BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
@@ -55,13 +60,13 @@ class Job:
 
     Attributes
     ----------
-    suite : that it belongs to.
-    name : for the lines that it prints.
-    arguments : of pytest.
-    test_seconds, seconds : what one test and the whole may take. They are for what hangs, on a machine that has a fifth of itself
-        to give, and no measure of what is quick.
-    checkpoint : of the seed, that its account is a copy of; empty for none.
-    after : name of the job in whose account it goes on; empty for an account of its own.
+    suite : suite the job belongs to.
+    name : prefix of its output lines.
+    arguments : arguments for pytest.
+    test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
+        with only a fifth of its power to spare, and say nothing about expected speed.
+    checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
+    after : job whose account this one continues in; empty for an account of its own.
     """
 
     suite: str
@@ -75,7 +80,7 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What the jobs of a suite came to. `cpu`: seconds of processor time of its processes that ended with it."""
+    """Result of a suite's jobs. `cpu`: processor seconds of its processes that have ended."""
 
     counts: Counter[str] = field(default_factory=Counter)
     causes: list[str] = field(default_factory=list)
@@ -85,11 +90,11 @@ class Outcome:
 
     def __str__(self) -> str:
         found = ", ".join(f"{n} {what}" for what, n in sorted(self.counts.items()) if n) or "clean"
-        return f"{found}, {self.ended - self.began:.0f} s, {self.cpu:.0f} s of processor"
+        return f"{found}, {self.ended - self.began:.0f} s, {self.cpu:.0f} s CPU"
 
 
 def jobs() -> list[Job]:
-    """Every job; of those that can start, the first does."""
+    """Every job, in order of priority."""
     pages = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     notebook = {
         name: Job(
@@ -99,7 +104,7 @@ def jobs() -> list[Job]:
     }
     notebook[BEFORE_ECS].checkpoint = BEFORE_ECS
     chain = [name for name in pages if name < BEFORE_ECS]
-    for before, name in zip(chain, chain[1:], strict=False):
+    for before, name in itertools.pairwise(chain):
         notebook[name].after = before
     alone = [f"tests/stack/test_{name}.py" for name in ALONE]
     return [
@@ -113,7 +118,7 @@ def jobs() -> list[Job]:
 
 
 class Run:
-    """All jobs of one run, and the accounts they work on.
+    """All jobs of one run and the accounts they use.
 
     Parameters
     ----------
@@ -131,7 +136,7 @@ class Run:
         self._lock = threading.Lock()
 
     def run(self, wanted: list[Job]) -> None:
-        """Run the jobs; returns when all have ended."""
+        """Run the jobs; returns when all are finished."""
         waiting, done = list(wanted), set[str]()
         names = {job.name for job in wanted}
         seed = None
@@ -158,12 +163,12 @@ class Run:
             seed.join()
 
     def end(self) -> None:
-        """End every process of every job, as on Ctrl-C."""
+        """Stop every process of every job, as Ctrl-C would."""
         for process in self._processes:
             _end(process)
 
     def _seed(self) -> None:
-        """Deploy the stack; jobs learn of each checkpoint as soon as it is there."""
+        """Deploy the stack, and announce each checkpoint to the jobs as soon as it is saved."""
         command = [sys.executable, "-u", str(ROOT / "tests" / "seed.py"), str(self.seed_home)]
         last = ""
         for line in self._lines(command, "seed", SEED_SECONDS, {}):
@@ -171,7 +176,7 @@ class Run:
                 self._ready.add(line.split()[1])
             last = line
         if DEPLOYED not in self._ready:
-            self._failed_seed = last or "it said nothing"
+            self._failed_seed = last or "no output"
 
     def _job(self, job: Job) -> None:
         with self._lock:
@@ -179,7 +184,7 @@ class Run:
         if job.checkpoint and self._failed_seed:
             with self._lock:
                 outcome.counts["failed"] += 1
-                outcome.causes.append(f"{job.name}: the stack it needs was not deployed: {self._failed_seed}")
+                outcome.causes.append(f"{job.name}: deploying the stack it needs failed: {self._failed_seed}")
                 outcome.ended = time.monotonic()
             return
         first = job
@@ -190,7 +195,8 @@ class Run:
             home = self.scratch / first.name
             environ = {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
             if job.checkpoint:
-                branches.fork(home, home=self.seed_home / "checkpoints" / job.checkpoint)
+                kept = next(kept for kept in branches.listed(self.seed_home) if kept.name == job.checkpoint)
+                branches.fork(home, home=kept.home)
         before = time.monotonic()
         counts, causes, cpu = self._pytest(job, environ)
         print(f"━━ {job.name}: {_said(counts)}, {time.monotonic() - before:.0f} s ━━", flush=True)
@@ -201,7 +207,7 @@ class Run:
             outcome.ended = time.monotonic()
 
     def _pytest(self, job: Job, environ: dict[str, str]) -> tuple[Counter[str], list[str], float]:
-        """Run pytest in a process group of its own, and count by its report; a job that ran no test has failed."""
+        """Run pytest in its own process group and count from its report; a job that ran no tests has failed."""
         report = self.scratch / f"{job.name}.xml"
         command = [sys.executable, "-m", "pytest", *job.arguments, "--durations=5", f"--timeout={job.test_seconds}"]
         process_cpu: list[float] = []
@@ -211,15 +217,15 @@ class Run:
         counts, causes = _read(report) if report.is_file() else (Counter(), [])
         if not causes and (code != 0 or not counts):
             counts["failed"] += 1
-            said = f"{'and' if code else 'but'} reports {'no failed' if counts['passed'] else 'no'} test"
-            causes = [f"pytest ended with {code}, {said}"]
+            said = f"{'and' if code else 'but'} reported no {'failed ' if counts['passed'] else ''}tests"
+            causes = [f"pytest exited with {code} {said}"]
             print(causes[0], flush=True)
         return counts, causes, process_cpu[0]
 
     def _lines(
         self, command: list[str], name: str, seconds: int, environ: dict[str, str], used: list[float] | None = None
     ) -> Iterator[str]:
-        """The lines that a command prints, printed with its name before them; `used` takes its processor seconds and exit code."""
+        """A command's output lines, also printed with its name; `used` receives processor seconds and exit code."""
         kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WORKBOOK_")}
         process = subprocess.Popen(
             command,
@@ -248,15 +254,19 @@ class Run:
 
 
 def main(names: list[str]) -> int:
-    unknown = set(names) - {"lint", *SUITES}
+    unknown = set(names) - {"lint", *SUITES} if names != ["quick"] else set()
     if unknown:
-        print(f"There is no suite {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
+        print(f"Unknown suite: {', '.join(sorted(unknown))}. Suites: lint, {', '.join(SUITES)}.", file=sys.stderr)
         return 2
     began = time.monotonic()
     outcomes: dict[str, Outcome] = {}
-    if not names or "lint" in names:
-        outcomes["lint"] = lint()
+    quick = names == ["quick"]
     wanted = [job for job in jobs() if not names or job.suite in names]
+    if quick:
+        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow"), 400, 3000)]
+    linter = threading.Thread(target=lambda: outcomes.update(lint=lint()))
+    if not names or quick or "lint" in names:
+        linter.start()
     scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))
     run = Run(scratch)
     try:
@@ -268,8 +278,10 @@ def main(names: list[str]) -> int:
         for home in (path for path in scratch.iterdir() if path.is_dir()):
             branches.stop_all(home)
         shutil.rmtree(scratch, ignore_errors=True)
+    if linter.ident is not None:
+        linter.join()
     outcomes |= {suite: run.outcomes[suite] for suite in SUITES if suite in run.outcomes}
-    # Once more at the end: the lines of the jobs are mixed, and of a long log often only the end is kept.
+    # Repeated at the end: the jobs' output is interleaved, and often only the end of a long log is kept.
     print()
     for suite, outcome in outcomes.items():
         for cause in outcome.causes:
@@ -277,7 +289,7 @@ def main(names: list[str]) -> int:
     for suite, outcome in outcomes.items():
         print(f"{suite:<10} {outcome}")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"all        {time.monotonic() - began:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} s of processor")
+    print(f"all        {time.monotonic() - began:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} s CPU")
     counts: Counter[str] = sum((outcome.counts for outcome in outcomes.values()), Counter())
     if names == ["lint"]:
         print("lint failed" if counts["failed"] else "lint is clean")
@@ -287,7 +299,7 @@ def main(names: list[str]) -> int:
 
 
 def lint() -> Outcome:
-    """Run every linter; each that complains counts as one failure, and is named."""
+    """Run every linter; each one that complains counts as one failure and is named."""
     outcome = Outcome(began=time.monotonic())
     shell = [
         str(path.relative_to(ROOT))
@@ -299,13 +311,17 @@ def lint() -> Outcome:
         [str(BIN / "ruff"), "check", "--output-format=concise", "."],
         [str(BIN / "ruff"), "format", "--check", "."],
         [str(BIN / "mypy")],
+        # The container runs Python 3.9; this is the oldest version that mypy knows. A unit test runs it on 3.9.
+        [str(BIN / "mypy"), "--python-version=3.10", "container"],
+        [str(BIN / "lint-imports"), "--no-cache"],
+        [sys.executable, "scripts/module_readme.py", "--check"],
         [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
         ["shellcheck", *shell],
     ]
     for command in commands:
         label = " ".join([Path(command[0]).name, *command[1:]])
         if shutil.which(command[0]) is None:
-            # Where nobody watches, a linter that is not there is not a linter that is content.
+            # In CI nobody is watching, so a missing linter counts as a failure.
             if os.environ.get("CI"):
                 outcome.causes.append(f"{label}: not installed")
             print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
@@ -345,7 +361,7 @@ def _words(text: str) -> list[str]:
 
 def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
-        print("A suite took too long, or was interrupted, and is ended.", flush=True)
+        print("A job took too long or was interrupted; stopping it.", flush=True)
     for number, seconds in ((signal.SIGINT, 120), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -355,6 +371,6 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 if __name__ == "__main__":
-    # A shell starts its background jobs with SIGINT ignored; every process of the tests would inherit that.
+    # A shell starts its background jobs with SIGINT ignored, and every test process would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

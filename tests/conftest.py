@@ -1,4 +1,4 @@
-"""The container's own script, running for real, with an `aws` that says what a test wants it to say."""
+"""The container's own script, running for real, with a stub `aws` that answers as the test requires."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from workbook.container import Container, Definition
-from workbook.host.paths import CONTAINER
+from workbook.container.command import startup_command
 
-SCRIPT = (CONTAINER / "startup.sh").read_text()
+SCRIPT = startup_command()
 
 FINE = "echo '                           PRE reports/'; echo '2026-01-01 00:00:00        120 index.csv'"
 
 
 def definition(command: list[str] | None = None, **environment: str) -> Definition:
-    """A container definition of the form that ECS returns."""
+    """A container definition in the form that ECS returns."""
     variables = {
         "BUCKET_NAME": "alloy-dev-take-home-data",
         "PORT": "8080",
@@ -52,7 +52,7 @@ def definition(command: list[str] | None = None, **environment: str) -> Definiti
 
 
 class StubbedAws:
-    """A directory for the search path whose `aws` runs a shell fragment that can be changed at any time."""
+    """A directory for PATH whose `aws` runs a shell fragment that can be changed at any time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -75,7 +75,7 @@ class StubbedAws:
         draft.replace(self.directory / "answer")
 
     def fails(self, message: str, code: int = 254) -> None:
-        """Print `message` on stderr and end with `code`, as the command line does."""
+        """Print `message` on stderr and exit with `code`, as the AWS CLI does."""
         (self.directory / "message").write_text(message + "\n")
         self.says(f'cat "$here/message" >&2; exit {code}')
 
@@ -87,13 +87,13 @@ class StubbedAws:
 
 @pytest.fixture
 def define() -> Callable[..., Definition]:
-    """Makes a container definition."""
+    """Builds a container definition."""
     return definition
 
 
 @pytest.fixture(scope="session")
 def within() -> Callable[[float, Callable[[], float]], None]:
-    """Holds a promise of so many seconds against the best of five tries: a busy machine adds its own to each, not the same to all.
+    """Checks a time limit against the best of five tries, since a busy machine slows each try by a different amount.
 
     A try is a function that returns the seconds it took.
     """
@@ -116,7 +116,7 @@ def aws(tmp_path: Path) -> StubbedAws:
 
 @pytest.fixture
 def dashboard(aws: StubbedAws) -> Iterator[Callable[..., Container]]:
-    """Start the container with these environment variables; it is ended with the test."""
+    """Starts the container with these environment variables; it is stopped at the end of the test."""
     started: list[Container] = []
 
     def start(**environment: Any) -> Container:

@@ -1,6 +1,6 @@
-"""Deploys the stack for the tests, once: `python tests/seed.py HOME`, with a line `checkpoint NAME` as soon as each is saved.
+"""Deploys the stack for the tests, once: `python tests/seed.py HOME` prints `checkpoint NAME` as soon as each is saved.
 
-Two steps, so that page 05 has a start of its own: everything before the service, then the service.
+Two steps, so that page 05 gets its own starting point: everything before the service, then the service.
 """
 
 from __future__ import annotations

@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="seconds between two checks of the bucket (default: as deployed)",
     )
+    checkpoint = add("checkpoint", _checkpoint, "keep the embedded account as it is, and come back to it")
+    checkpoint.add_argument("action", choices=["list", "save", "restore", "drop"])
+    checkpoint.add_argument("name", nargs="?", default="", help="of the checkpoint; not needed for list")
     add("lab", _lab, "open JupyterLab on the first notebook")
     add("clean", _clean, "remove what runs have written, when nothing is deployed")
     return parser
@@ -158,6 +161,20 @@ def _container(options: argparse.Namespace) -> int:
     wb = _open(options)
     environment = {"CHECK_INTERVAL": str(options.interval)} if options.interval is not None else None
     return container.follow(container.run(wb.inventory(), wb.target, environment=environment))
+
+
+def _checkpoint(options: argparse.Namespace) -> None:
+    wb = _open(options)
+    if options.action == "list":
+        print(wb.checkpoints().text)
+        return
+    if not options.name:
+        raise WorkbookError(f"Name the checkpoint to {options.action}.", "workbook checkpoint list shows them.")
+    if options.action == "drop":
+        wb.deployment.drop(options.name)
+        print(f"Dropped {options.name}.")
+    else:
+        print((wb.checkpoint if options.action == "save" else wb.restore)(options.name).text)
 
 
 def _lab(options: argparse.Namespace) -> int:

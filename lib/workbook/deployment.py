@@ -10,9 +10,12 @@ from typing import Any
 from workbook import emulator
 from workbook.display import note
 from workbook.display.progress import ApplyProgress, Progress
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host import paths
 from workbook.host.run_directory import RunDirectory
+from workbook.inventory import Inventory
+from workbook.layers import BY_KEY
 from workbook.target import Target, choose_target
 from workbook.terraform.driver import Applied, Terraform
 from workbook.terraform.hcl import configuration_digest, layer_addresses, layers_of, root_address
@@ -86,13 +89,13 @@ class Deployment:
             )
         self.target.check()
         self.version += 1
-        if plan.destroy:
-            self.run.forget_deployed()
         driver = self._driver()
         on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
-        with self._watched(driver, on_event):
+        with self.run.applying(), self._watched(driver, on_event):
+            if plan.destroy:
+                self.run.forget_deployed()
             applied = driver.apply_plan(plan)
-        self._mark_deployed(plan)
+            self._mark_deployed(plan)
         return applied
 
     def outputs(self) -> dict[str, Any]:
@@ -105,10 +108,69 @@ class Deployment:
         """Number of resources in the state, by layer in their order; what belongs to none is counted as `other`."""
         return count_by_layer(self.run, self.settings.directory)
 
+    def absent(self, inventory: Inventory) -> list[str]:
+        """The layers that are not deployed: nothing of them is in the account, nor in the state.
+
+        What someone deleted past Terraform is still in the state, so it is missing and not merely absent.
+        """
+        counts = self.resources()
+        return [layer for layer in BY_KEY if not inventory.deployed(layer) and not counts.get(layer)]
+
     def is_current(self, *layers: str) -> bool:
         """Whether the named layers (or all) were applied exactly as they are configured now, and not destroyed since."""
         digest = configuration_digest(self.settings.directory)
         return all(self.run.deployed_as(layer) == digest for layer in layers or self.layers)
+
+    # ── copies of the account ──
+
+    def checkpoint(self, name: str) -> branches.Saved:
+        """Keep the account, with the states of all its environments, under a name.
+
+        Raises
+        ------
+        WorkbookError : not the embedded AWS, an apply is running, or this machine cannot copy a process.
+        """
+        self._only_embedded()
+        self.connect()
+        return branches.save(name, self.run.home)
+
+    def restore(self, name: str) -> None:
+        """Bring account and states back to a checkpoint, which stays.
+
+        Raises
+        ------
+        WorkbookError : not the embedded AWS, no such checkpoint, or an apply is running.
+        """
+        self._only_embedded()
+        restored = branches.restore(name, self.run.home)
+        self.target = self.target.connected_to(restored.url)
+        self._instance = restored.instance
+        self.version += 1
+
+    def checkpoints(self) -> list[branches.Checkpoint]:
+        """The checkpoints of this account, oldest first."""
+        self._only_embedded()
+        return branches.listed(self.run.home)
+
+    def drop(self, name: str) -> None:
+        """Remove a checkpoint."""
+        self._only_embedded()
+        branches.drop(name, self.run.home)
+
+    @contextmanager
+    def branch(self) -> Iterator[Deployment]:
+        """A copy of the account, with the same environment deployed, to change and throw away."""
+        self._only_embedded()
+        self.connect()
+        with branches.branch(self.run.home) as home:
+            yield Deployment(self.environment, home)
+
+    def _only_embedded(self) -> None:
+        if self.target.kind != "embedded":
+            raise WorkbookError(
+                f"Checkpoints and branches exist on the embedded AWS only; this is {self.target.label}.",
+                "Unset WORKBOOK_TARGET to use the embedded AWS.",
+            )
 
     # ── the target ──
 
@@ -128,15 +190,16 @@ class Deployment:
         if self.target.kind != "embedded":
             self.run.create()
             return False
-        running = emulator.start()
-        self.target = self.target.connected_to(running.url)
         self.run.create()
-        lost = bool(self.run.instance) and self.run.instance != running.instance
-        changed = lost or (bool(self._instance) and self._instance != running.instance)
-        aside = self.run.adopt(running.instance)
+        known = self._instance or self.run.instance
+        running, aside = emulator.start_for(self.run)
+        self.target = self.target.connected_to(running.url)
         self._instance = running.instance
+        changed = bool(known) and known != running.instance
         if changed:
             self.version += 1
+            if running.restored_from:
+                _say(f"The account was restored to the checkpoint {running.restored_from}.")
         if aside is not None:
             _say(
                 "The embedded AWS is a new, empty one. "
@@ -167,10 +230,10 @@ class Deployment:
             driver.on_event = driver.alive = None
 
     def _gone(self) -> str | None:
-        running = emulator.find()
+        running = emulator.find(self.run.home)
         if running is not None and running.url == self.target.endpoint_url:
             return None
-        return f"The embedded AWS stopped (its log: {paths.emulator_dir() / 'emulator.log'})."
+        return f"The embedded AWS stopped (its log: {paths.emulator_dir(self.run.home) / 'emulator.log'})."
 
     def _mark_deployed(self, plan: Plan) -> None:
         if plan.destroy:

@@ -1,4 +1,4 @@
-"""What is installed, which target, what is deployed; and the removal of what runs wrote, once nothing is deployed."""
+"""What is installed, which target is selected, what is deployed; and cleaning up once nothing is deployed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from workbook import emulator
 from workbook.deployment import count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS, ROOT, emulator_dir, home
 from workbook.host.run_directory import RunDirectory
@@ -29,13 +30,13 @@ from workbook.terraform.settings import read_settings
 State = Literal["ok", "optional", "missing"]
 _WORDS: dict[State, str] = {"ok": "ok", "optional": "-", "missing": "MISSING"}
 _DISK_NEEDED = 2 * 10**9  # bytes; the AWS provider alone takes 0.7
-# What the home keeps after a clean: programs of the set-up, not of a run.
+# What stays in the home after a clean: programs that setup installed, not output of a run.
 _KEPT = frozenset({"bin", "provider-cache", "simulator", "audit-env"})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `optional` lacks without harm; `missing` has to be mended, and `next_step` says how."""
+    """One line of the report. `optional` can be absent; `missing` needs fixing, and `next_step` says how."""
 
     name: str
     state: State
@@ -59,7 +60,7 @@ def doctor() -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding of the report, in its order; a check that cannot be made is a finding too."""
+    """Every finding of the report, in order; a check that fails to run is a finding too."""
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("Python", _python),
         ("packages", _packages),
@@ -70,6 +71,7 @@ def examine() -> Iterator[Finding]:
         ("git", _git),
         ("target", _target),
         ("embedded AWS", _embedded),
+        ("checkpoints", _checkpoints),
         ("deployed", _deployed),
         ("disk", _disk),
     ]
@@ -85,7 +87,7 @@ def clean() -> int:
 
     Returns
     -------
-    Exit code: 1 when something is deployed (nothing is removed then), else 0.
+    Exit code: 1 if something is deployed (then nothing is removed), else 0.
     """
     directory = home()
     if not directory.is_dir():
@@ -96,19 +98,20 @@ def clean() -> int:
         for name, resources in deployed.items():
             print(f"{name} is still deployed: {_counts(resources)}.")
         print(
-            "Nothing was removed. Destroy it with `make destroy` (the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET), then clean again."
+            "Nothing was removed. Run `make destroy` with the same WORKBOOK_ENVIRONMENT and WORKBOOK_TARGET, then "
+            "clean again."
         )
         return 1
-    stopped = emulator.stop()
+    stopped = branches.stop_all(directory)
     removed = [entry for entry in sorted(directory.iterdir()) if entry.name not in _KEPT]
     for entry in removed:
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    print(f"Removed {len(removed)} entries of {directory}{'; the embedded AWS was stopped' if stopped else ''}.")
+    print(f"Removed {len(removed)} entries from {directory}{'; stopped the embedded AWS' if stopped else ''}.")
     return 0
 
 
 def find_browser() -> Path | None:
-    """A Chromium for the browser tests: the system's, else Playwright's own."""
+    """A Chromium for the browser tests: the system's, or else Playwright's."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return Path(found)
@@ -125,7 +128,7 @@ def find_browser() -> Path | None:
 
 
 def differences_from_lock(lock: Path) -> list[str]:
-    """Packages of the lock that this Python lacks or has in another version, such as `boto3 1.40.0 (lock: 1.44.5)`."""
+    """Packages of the lock that are missing here or differ in version, such as `boto3 1.40.0 (lock: 1.44.5)`."""
     differences = []
     for line in lock.read_text().splitlines():
         if not re.match(r"[A-Za-z0-9]", line):
@@ -148,7 +151,7 @@ def differences_from_lock(lock: Path) -> list[str]:
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this by hand may have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by hand, it may be an older one
         yield Finding("Python", "missing", f"{version} is too old", "Install Python 3.11 or newer, then: make setup")
     else:
         yield Finding("Python", "ok", f"{version} ({sys.executable})")
@@ -159,10 +162,10 @@ def _packages() -> Iterator[Finding]:
     if different:
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
         yield Finding(
-            "packages", "missing", f"not as in requirements.lock: {', '.join(different[:3])}{more}", "make setup"
+            "packages", "missing", f"differ from requirements.lock: {', '.join(different[:3])}{more}", "make setup"
         )
     else:
-        yield Finding("packages", "ok", "as in requirements.lock")
+        yield Finding("packages", "ok", "match requirements.lock")
 
 
 def _terraform() -> Iterator[Finding]:
@@ -173,7 +176,7 @@ def _terraform() -> Iterator[Finding]:
 def _provider() -> Iterator[Finding]:
     mirror = find_mirror(os.environ)
     if mirror is not None:
-        yield Finding("AWS provider", "ok", f"from the mirror {mirror}")
+        yield Finding("AWS provider", "ok", f"from the mirror in {mirror}")
         return
     caches = [
         path
@@ -183,7 +186,7 @@ def _provider() -> Iterator[Finding]:
     yield Finding(
         "AWS provider",
         "ok",
-        f"cached in {caches[0]}" if caches else "Terraform fetches it from its registry on the first run",
+        f"cached in {caches[0]}" if caches else "Terraform downloads it from its registry on the first run",
     )
 
 
@@ -198,7 +201,7 @@ def _graphviz() -> Iterator[Finding]:
             "Graphviz", "missing", "neither dot on the PATH nor pygraphviz", "make setup, or install graphviz"
         )
     else:
-        yield Finding("Graphviz", "ok", f"the one that comes with pygraphviz {pygraphviz.__version__}")
+        yield Finding("Graphviz", "ok", f"bundled with pygraphviz {pygraphviz.__version__}")
 
 
 def _browser() -> Iterator[Finding]:
@@ -233,10 +236,17 @@ def _target() -> Iterator[Finding]:
 def _embedded() -> Iterator[Finding]:
     running = emulator.find()
     if running is None:
-        yield Finding("embedded AWS", "ok", "not running; it starts when it is needed")
+        yield Finding("embedded AWS", "ok", "not running; it starts when needed")
         return
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime((emulator_dir() / "emulator.json").stat().st_mtime))
     yield Finding("embedded AWS", "ok", f"{running.url}, process {running.pid}, since {since}")
+
+
+def _checkpoints() -> Iterator[Finding]:
+    kept = branches.listed()
+    memory = sum(checkpoint.memory for checkpoint in kept)
+    text = f"{', '.join(checkpoint.name for checkpoint in kept)}: {memory / 10**6:.0f} MB of memory" if kept else "none"
+    yield Finding("checkpoints", "ok", text)
 
 
 def _deployed() -> Iterator[Finding]:
@@ -253,16 +263,16 @@ def _disk() -> Iterator[Finding]:
     text = f"{free / 10**9:.1f} GB free for {home()}"
     if not os.access(existing, os.W_OK):
         yield Finding(
-            "disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you may write to"
+            "disk", "missing", f"{existing} is not writable", "Point WORKBOOK_HOME at a directory you can write to"
         )
     elif free < _DISK_NEEDED:
-        yield Finding("disk", "missing", text, f"Make room: {_DISK_NEEDED / 10**9:.0f} GB are needed")
+        yield Finding("disk", "missing", text, f"Free up space: {_DISK_NEEDED / 10**9:.0f} GB needed")
     else:
         yield Finding("disk", "ok", text)
 
 
 def _still_deployed() -> dict[str, dict[str, int]]:
-    """Run directory -> resources by layer, of every run that has some; those of an embedded AWS that has ended are gone."""
+    """Run directory -> resources by layer, for every run that has any; those of an embedded AWS that has stopped are gone."""
     running = emulator.find()
     found: dict[str, dict[str, int]] = {}
     for run in RunDirectory.all():
@@ -270,8 +280,8 @@ def _still_deployed() -> dict[str, dict[str, int]]:
             continue
         if not (ENVIRONMENTS / run.environment / "locals.tf").is_file():
             raise WorkbookError(
-                f"{run.path} holds the state of an environment that terraform/environments does not have.",
-                "Put the environment back, or destroy by hand.",
+                f"{run.path} has the state of an environment that is not in terraform/environments.",
+                "Restore the environment, or destroy its resources by hand.",
             )
         counts = count_by_layer(run, ENVIRONMENTS / run.environment)
         found[run.path.name] = {layer: count for layer, count in counts.items() if count}

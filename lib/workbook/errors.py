@@ -1,15 +1,15 @@
-"""The one exception a person meets: what happened and what to do next, without a traceback."""
+"""The one exception users see: what happened and what to do next, without a traceback."""
 
 from __future__ import annotations
 
 
 class WorkbookError(Exception):
-    """A failure whose cause is known.
+    """A failure with a known cause.
 
     Parameters
     ----------
     cause : what happened, one sentence.
-    next_step : what the person can do about it, one sentence.
+    next_step : what the user can do about it, one sentence.
     detail : further lines, such as Terraform's diagnostics with file and line; may be empty.
     """
 

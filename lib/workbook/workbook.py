@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,33 @@ class Workbook:
         ]
         return table(pd.DataFrame(rows, columns=["layer", "still there"]), "What is left")
 
+    # ── copies of the account ──
+
+    def checkpoint(self, name: str) -> Rendered:
+        """Keep the account as it is now, under a name, for `restore`. Embedded AWS only."""
+        saved = self.deployment.checkpoint(name)
+        dropped = f" To make room, dropped: {', '.join(saved.dropped)}." if saved.dropped else ""
+        return note(f"Checkpoint {name} saved, with {saved.checkpoint.resources} resources.{dropped}", "good")
+
+    def restore(self, name: str) -> Rendered:
+        """Bring account, state and tables back to a checkpoint, as often as you like. Embedded AWS only."""
+        self.deployment.restore(name)
+        return note(f"Restored {name}: {sum(self.deployment.resources().values())} resources deployed.", "good")
+
+    def checkpoints(self) -> Rendered:
+        """The checkpoints that can be restored."""
+        rows = [
+            (kept.name, kept.resources, f"{kept.memory / 10**6:.0f} MB", "yes" if kept.alive else "no, it has ended")
+            for kept in self.deployment.checkpoints()
+        ]
+        return table(pd.DataFrame(rows, columns=["name", "resources", "memory", "can be restored"]), "Checkpoints")
+
+    @contextmanager
+    def branch(self) -> Iterator[Workbook]:
+        """A workbook on a copy of the account, to change and throw away: `with wb.branch() as other: …`. Embedded AWS only."""
+        with self.deployment.branch() as deployment:
+            yield Workbook(deployment.environment, deployment.run.home)
+
     # ── looking ──
 
     def inventory(self, fresh: bool = False) -> Inventory:
@@ -187,7 +216,8 @@ class Workbook:
 
         Claims that look at a layer which is not deployed yet are set aside: they are neither true nor false.
         """
-        return judge(self.inventory(), layers or None, self.target.kind).without_absent_layers()
+        inventory = self.inventory()
+        return judge(inventory, layers or None, self.target.kind).without_layers(self.deployment.absent(inventory))
 
     def reach(self, source: str, target: str, port: int, protocol: str = "tcp", **subnets: str) -> Reach:
         """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.network.reach`."""

@@ -1,4 +1,4 @@
-"""A Chromium for the browser tests: the system's, else Playwright's own."""
+"""A Chromium for the browser tests: the system's, otherwise Playwright's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from workbook.doctor import find_browser
 from workbook.host.paths import ROOT
 
-# A browser under test looks nothing up on its own.
+# Keeps the browser under test from making requests of its own.
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,8 +27,8 @@ def chromium() -> Iterator[Browser]:
     path = find_browser()
     if path is None:
         if os.environ.get("CI"):
-            pytest.fail("There is no Chromium; .ci/run installs one.")
-        pytest.skip("There is no Chromium: install chromium, or run: playwright install chromium")
+            pytest.fail("Chromium is not installed; .ci/run installs it.")
+        pytest.skip("Chromium is not installed: install chromium, or run: playwright install chromium")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(path), args=[*QUIET, *sandbox])
@@ -38,7 +38,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where a person finds the pictures afterwards."""
+    """Where to find the screenshots after a run."""
     directory = ROOT / ".workbook" / "screenshots"
     directory.mkdir(parents=True, exist_ok=True)
     return directory

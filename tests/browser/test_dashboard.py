@@ -1,4 +1,4 @@
-"""The dashboard in Chromium: each state in both themes and two widths, readable, without a script error, following by itself."""
+"""The dashboard in Chromium: readable in every state, both themes and two widths; no script errors; updates itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbook.container.agent import TaskAgent
 pytestmark = pytest.mark.browser
 
 PATIENCE = 90_000
-"""Milliseconds: for what comes late on a busy machine, not a promise."""
+"""Milliseconds, generous for a busy machine; not a performance promise."""
 
 ERRORS = {
     "access_denied": "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: User: arn:aws:sts::123456789012:assumed-role/"
@@ -30,9 +30,9 @@ ERRORS = {
     "wrong_region": "An error occurred (PermanentRedirect) when calling the ListObjectsV2 operation: use the specified endpoint",
     "check_failed": "Segmentation fault <script>document.title='taken over'</script>",
 }
-FEATURES = "Encryption at rest: AES-256, all three buckets\nNetwork: private subnets, no public address\nTLS <b>only</b>: yes & always"
+FEATURES = "Encryption at rest: AES-256, all three buckets\nNetwork: private subnets, no public IP addresses\nTLS <b>only</b>: yes & always"
 
-# WCAG contrast of every visible text against the nearest background that is not transparent.
+# WCAG contrast of all visible text against the nearest background that is not transparent.
 CONTRAST = """() => {
   const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n };
   const luminance = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
@@ -52,7 +52,7 @@ CONTRAST = """() => {
 
 @pytest.fixture
 def look(chromium: Browser) -> Iterator[Callable[[Container], Any]]:
-    """Opens the dashboard of a container; `problems` of the page collects what the browser complains about."""
+    """Opens a container's dashboard; the page's `problems` collects what the browser complains about."""
     contexts: list[BrowserContext] = []
 
     def look(container: Container) -> Any:
@@ -70,12 +70,12 @@ def look(chromium: Browser) -> Iterator[Callable[[Container], Any]]:
 
 
 def well_made(page: Any) -> None:
-    """What holds in every state."""
+    """What must hold in every state."""
     assert page.problems == []
     worst, where = page.evaluate(CONTRAST)
     assert worst >= 4.5, f"contrast {worst:.1f} of {where!r}"
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
-        "it scrolls sideways"
+        "the page scrolls sideways"
     )
     assert page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => h.tagName)")[0] == "H1"
     assert page.locator("h1").count() == page.locator("main").count() == 1
@@ -104,9 +104,9 @@ def test_every_state_reads_well(
     page = look(container)
     assert page.locator("section.state h2").inner_text() == wanted
     assert page.title().startswith(wanted)
-    # The state is said in words beside its colour and its sign.
+    # The state is given in words as well as by color and icon.
     degraded = page.get_by_text("Degraded: the task serves").count()
-    assert degraded == page.get_by_text("View at first:").count() == int(state not in ("checking", "healthy"))
+    assert degraded == page.get_by_text("Where to look first:").count() == int(state not in ("checking", "healthy"))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width in (1100, 390):
@@ -115,7 +115,7 @@ def test_every_state_reads_well(
             page.screenshot(path=screenshots / f"dashboard-{state}-{theme}-{width}.png", full_page=True)
 
 
-def test_it_follows_and_says_when_the_task_is_gone(
+def test_updates_itself_and_says_when_the_task_is_gone(
     aws: Any, dashboard: Callable[..., Container], look: Callable[..., Any], screenshots: Path
 ) -> None:
     container = dashboard()
@@ -131,7 +131,7 @@ def test_it_follows_and_says_when_the_task_is_gone(
     assert page.problems == []
 
     container.stop()
-    page.get_by_text("This task does not answer. The page shows what it last said.").wait_for(timeout=PATIENCE)
+    page.get_by_text("This task is not responding. The page shows its last known state.").wait_for(timeout=PATIENCE)
     assert heading.inner_text() == "No such bucket"
     page.screenshot(path=screenshots / "dashboard-gone.png", full_page=True)
 
@@ -147,7 +147,7 @@ def test_without_scripts_it_reloads(dashboard: Callable[..., Container], chromiu
     context.close()
 
 
-def test_who_the_task_is(dashboard: Callable[..., Container], look: Callable[..., Any]) -> None:
+def test_shows_the_task_s_identity(dashboard: Callable[..., Container], look: Callable[..., Any]) -> None:
     role = "arn:aws:iam::123456789012:role/alloy-dev-take-home-ecs-task-role"
     task = {
         "TaskARN": "arn:aws:ecs:us-east-1:123456789012:task/c/0f3c2b8a",

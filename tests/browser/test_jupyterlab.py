@@ -1,4 +1,4 @@
-"""JupyterLab as `make lab` starts it: opens the VPC notebook, runs all of it, and shows tables and a picture without an error."""
+"""JupyterLab as `make lab` starts it: opens the VPC notebook, runs it, shows tables and a diagram, without errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOKEN = "a-token-of-this-test"
 NOTEBOOK = "notebooks/01_vpc.ipynb"
 RUN_SECONDS = 1200
 PATIENCE = 180_000
-"""Milliseconds: for what comes late on a busy machine, not a promise."""
+"""Milliseconds, generous for a busy machine; not a performance promise."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`make lab`'s command on a copy of the notebooks, with a configuration and an account of its own."""
+    """`make lab`'s command on a copy of the notebooks, with its own configuration and account."""
     base = tmp_path_factory.mktemp("lab")
     for name in ("notebooks", "docs"):
         shutil.copytree(ROOT / name, base / "project" / name)
     settings = base / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    # All cells are in the page at once, so that a test can look at each.
+    # Keep all cells in the page at once, so that a test can check each of them.
     (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
     directories = {
         "JUPYTER_CONFIG_DIR": "config",
@@ -69,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port()
     log = base / "server.log"
     own = {name: str(base / value) for name, value in directories.items()}
-    # A file that is no notebook keeps nobody from the others.
+    # A file that is not a valid notebook must not break the others.
     (base / "project" / "notebooks" / "00_broken.ipynb").write_text("{")
     with mock.patch.dict(os.environ, own):
         lab.trust(base / "project" / "notebooks")
@@ -102,7 +102,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_is_bound_to_loopback_and_asks_for_its_token(server: Server) -> None:
+def test_is_bound_to_loopback_and_requires_its_token(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/sessions", timeout=60)
     assert caught.value.code == 403
@@ -116,21 +116,21 @@ def test_is_bound_to_loopback_and_asks_for_its_token(server: Server) -> None:
             pass
 
 
-def test_opens_the_first_notebook_without_a_question_about_news(server: Server, page: Page, screenshots: Path) -> None:
+def test_opens_the_first_notebook_without_a_news_prompt(server: Server, page: Page, screenshots: Path) -> None:
     page.goto(server.url(""))
     expect(page.locator(".jp-NotebookPanel h1").first).to_be_visible(timeout=PATIENCE)
 
     assert "00_start" in page.url
     page.wait_for_timeout(2_000)
     assert page.locator(".Toastify__toast, .jp-toast").count() == 0
-    # The saved tables have their style before anything is run.
+    # The saved tables are styled before anything is run.
     assert page.locator(".wb th[scope=row]").first.evaluate("cell => getComputedStyle(cell).textAlign") == "left"
     page.screenshot(path=screenshots / "lab-00_start.png")
 
 
 def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, screenshots: Path) -> None:
     page.goto(server.url(f"lab/tree/{NOTEBOOK}"))
-    # The workspace also restores what was open before, in a tab behind this one, so only the shown notebook is looked at.
+    # The workspace also restores what was open before, in a tab behind this one, so check only the visible notebook.
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(notebook.locator("h1").first).to_contain_text("The network", timeout=PATIENCE)
     _until(lambda: _state(server) == "idle", 180, server.log)
@@ -159,7 +159,7 @@ def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, scre
     notebook.locator(".jp-OutputArea-output table").first.scroll_into_view_if_needed()
     page.screenshot(path=screenshots / "lab-01_vpc-table.png")
 
-    # JupyterLab also saves by itself while the cells run: what counts is the file with the last of them.
+    # JupyterLab also autosaves while cells run; wait for the file that includes the last one.
     page.keyboard.press("Control+s")
     _until(lambda: all(cell.execution_count for cell in _code_cells(server)), 120, server.log)
     assert [output for cell in _code_cells(server) for output in cell.outputs if output.output_type == "error"] == []
@@ -185,5 +185,5 @@ def _until(condition: Any, seconds: float, log: Path) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"Nothing happened within {seconds} s. The server said:\n{log.read_text()[-3000:]}")
+            pytest.fail(f"Nothing happened within {seconds} s. Server log:\n{log.read_text()[-3000:]}")
         time.sleep(0.5)

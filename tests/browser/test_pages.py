@@ -1,4 +1,4 @@
-"""The exported pages in a browser that has no network: complete, readable, and quiet."""
+"""The exported pages in a browser without a network: complete, readable, no requests, no errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pages of the notebooks as they are saved."""
+    """Pages made from the saved notebooks."""
     made = pages.Book(tmp_path_factory.mktemp("pages"), NAMES, "alloy-dev-take-home")
     nodes = {name: notebook.read(NOTEBOOKS / f"{name}.ipynb") for name in NAMES}
     made.titles.update({name: notebook.title(node, name) for name, node in nodes.items()})
@@ -30,7 +30,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Opened:
-    """A page, and what it asked for or complained about."""
+    """A page, with the requests it made and the errors it logged."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -74,13 +74,13 @@ def test_page_is_complete_without_a_network(book: Path, opened: Opened, screensh
         "img", "all => all.map(i => [i.complete && i.naturalWidth > 0, i.alt.trim() !== ''])"
     )
     assert all(loaded and described for loaded, described in pictures)
-    # Wide tables and pictures scroll by themselves; the page does not.
+    # Wide tables and pictures scroll on their own; the page does not.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_text_can_be_read(book: Path, opened: Opened, name: str) -> None:
-    """Prose, code and tables have the contrast that WCAG 2 asks for (4.5 to 1), in both colour schemes."""
+def test_text_has_enough_contrast(book: Path, opened: Opened, name: str) -> None:
+    """Prose, code and tables have the contrast that WCAG 2 requires (4.5 to 1), in both color schemes."""
     page = opened.page
     page.goto((book / f"{name}.html").as_uri())
 
@@ -89,7 +89,7 @@ def test_text_can_be_read(book: Path, opened: Opened, name: str) -> None:
 
 @pytest.mark.parametrize("width", [390, 1920])
 @pytest.mark.parametrize("name", NAMES)
-def test_page_fits_a_telephone_and_a_big_screen(book: Path, chromium: Browser, name: str, width: int) -> None:
+def test_page_fits_a_phone_and_a_large_screen(book: Path, chromium: Browser, name: str, width: int) -> None:
     page = chromium.new_page(viewport={"width": width, "height": 900})
     page.goto((book / f"{name}.html").as_uri())
 
@@ -97,7 +97,7 @@ def test_page_fits_a_telephone_and_a_big_screen(book: Path, chromium: Browser, n
     page.close()
 
 
-def test_pages_lead_to_each_other(book: Path, opened: Opened) -> None:
+def test_pages_link_to_each_other(book: Path, opened: Opened) -> None:
     page = opened.page
     page.goto((book / "index.html").as_uri())
     page.locator(".cover a").first.click()
@@ -111,7 +111,7 @@ def test_pages_lead_to_each_other(book: Path, opened: Opened) -> None:
     assert page.url.endswith("/index.html")
 
 
-def test_answers_are_folded_until_asked_for(book: Path, opened: Opened) -> None:
+def test_answers_are_hidden_until_opened(book: Path, opened: Opened) -> None:
     page = opened.page
     page.goto((book / "01_vpc.html").as_uri())
     answers = page.locator("main .prose details")
@@ -125,7 +125,7 @@ def test_answers_are_folded_until_asked_for(book: Path, opened: Opened) -> None:
     assert len(hidden.inner_text()) > 20
 
 
-# Text elements whose colour is too close to the ground below them: [text, ratio]. Text on pictures is not looked at.
+# Text elements whose color is too close to the background: [text, ratio]. Text in pictures is not checked.
 CONTRAST = """
 () => {
   const parse = c => { const n = c.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n };

@@ -1,4 +1,4 @@
-"""The notebooks as they lie in the repository: with outputs, without errors, and nothing of the machine that made them."""
+"""The notebooks as committed: with outputs, without errors, and revealing nothing about the machine they ran on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def test_the_walk_is_there() -> None:
+def test_the_walkthrough_is_complete() -> None:
     assert [path.stem for path in PATHS][:6] == ["00_start", "01_vpc", "02_ecr", "03_iam", "04_s3", "05_ecs"]
     assert PATHS[-1].stem == "99_teardown"
 
@@ -48,13 +48,13 @@ def test_has_outputs_and_no_error(path: Path) -> None:
 
 
 @saved
-def test_tells_nothing_of_the_machine(path: Path) -> None:
+def test_reveals_nothing_about_the_machine(path: Path) -> None:
     found = re.findall(r"(?:/(?:home|root|Users|work|opt|tmp|private)/[\w./-]+)", path.read_text())
     assert found == []
 
 
 @saved
-def test_holds_no_secret(path: Path) -> None:
+def test_contains_no_secrets(path: Path) -> None:
     text = path.read_text()
     secrets = {
         "access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
@@ -72,7 +72,7 @@ def test_cells_are_short_and_have_prose_before_them(path: Path) -> None:
             continue
         assert len(cell.source.splitlines()) <= LONGEST_CELL, f"cell {number} is long:\n{cell.source}"
         before = cells[number - 1]
-        assert number > 0, "it starts with code"
+        assert number > 0, "the notebook starts with code"
         if before.cell_type == "code":
             # A step whose progress differs from run to run, and then its result, which does not, are one idea.
             assert "nbval-ignore-output" in before.metadata.get("tags", []), (
@@ -85,8 +85,8 @@ def test_cells_are_short_and_have_prose_before_them(path: Path) -> None:
 
 
 @saved
-def test_code_parses_and_hides_no_plumbing(path: Path) -> None:
-    """No shell, no magic, and nothing that a module of the package would do better."""
+def test_code_parses_and_contains_no_plumbing(path: Path) -> None:
+    """No shell, no magics, and nothing that belongs in a module of the package."""
     for cell in read(path).cells:
         if cell.cell_type == "code":
             tree = ast.parse(cell.source)
@@ -96,8 +96,8 @@ def test_code_parses_and_hides_no_plumbing(path: Path) -> None:
 
 
 @saved
-def test_dollars_are_not_taken_for_mathematics(path: Path) -> None:
-    """JupyterLab and code hosts set what stands between two dollar signs of a paragraph as a formula."""
+def test_dollar_signs_do_not_become_formulas(path: Path) -> None:
+    """JupyterLab and code hosts render text between two dollar signs in a paragraph as a formula."""
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
             for paragraph in re.split(
@@ -107,7 +107,7 @@ def test_dollars_are_not_taken_for_mathematics(path: Path) -> None:
 
 
 @saved
-def test_relative_links_lead_somewhere(path: Path) -> None:
+def test_relative_links_resolve(path: Path) -> None:
     text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     missing = [
@@ -119,8 +119,8 @@ def test_relative_links_lead_somewhere(path: Path) -> None:
 
 
 @saved
-def test_is_saved_in_its_normal_form(path: Path) -> None:
-    """What `make notebooks` writes; else the next save would change lines that nobody meant to change."""
+def test_is_saved_in_normalized_form(path: Path) -> None:
+    """As `make notebooks` writes it; otherwise the next save would change lines nobody meant to change."""
     text = path.read_text()
     assert text.rstrip("\n") == nbformat.writes(normalise(read(path))).rstrip("\n")
     assert json.loads(text)["metadata"]["kernelspec"]["name"] == "python3"

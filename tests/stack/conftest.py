@@ -1,4 +1,7 @@
-"""One deployed stack for the whole session: the real Terraform on an embedded AWS of its own."""
+"""One deployed stack for the whole session: real Terraform on its own embedded AWS.
+
+`scripts/test.py` gives the session a copy of the stack it deployed for all suites; otherwise the session deploys one.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from workbook import emulator
+from workbook.emulator import branches
 from workbook.inventory import Inventory, Scope
 from workbook.workbook import Workbook
 
 
 @dataclass
 class Stack:
-    """The deployed environment, and ways to look at it."""
+    """The deployed environment and ways to inspect it."""
 
     workbook: Workbook
 
@@ -35,13 +38,14 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("workbook-home")
+    given = "WORKBOOK_TEST_ACCOUNT" in os.environ
+    home = Path(os.environ["WORKBOOK_HOME"]) if given else tmp_path_factory.mktemp("workbook-home")
     before = {name: os.environ.get(name) for name in ("WORKBOOK_HOME", "WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT")}
     os.environ["WORKBOOK_HOME"] = str(home)
     for name in ("WORKBOOK_TARGET", "WORKBOOK_ENVIRONMENT"):
         os.environ.pop(name, None)
     yield home
-    emulator.stop()
+    branches.stop_all(home)
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
@@ -57,5 +61,5 @@ def stack(session_home: Path) -> Stack:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What ends the shared stack runs after everything that looks at it."""
+    """Tests that destroy the shared stack run after all tests that use it."""
     items.sort(key=lambda item: item.get_closest_marker("ends_the_stack") is not None)

@@ -1,4 +1,4 @@
-"""The first version beside the improved one: deployed on the same account, lacking what it is said to lack, gone without a trace."""
+"""The first version next to the improved one: in the same account, lacking what it should, destroyed cleanly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 
 class Beside:
-    """The baseline, deployed; what was seen of dev before it came, and of both while it stood."""
+    """The deployed baseline: dev's inventory before it was deployed, and the baseline's while it was up."""
 
     def __init__(self, stack: Any) -> None:
         self.dev_before: Inventory = stack.inventory()
@@ -25,7 +25,7 @@ class Beside:
 
 @pytest.fixture(scope="module")
 def baseline(stack: Any) -> Iterator[Beside]:
-    # Whatever fails, even half-way through an apply, the other tests find an account with dev alone.
+    # Whatever fails, even halfway through an apply, the other tests get an account with only dev in it.
     workbook = Workbook("baseline")
     try:
         yield Beside(stack)
@@ -57,7 +57,7 @@ def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
     assert plan.empty, plan.rendered().text
 
 
-def test_dev_is_what_it_was(stack: Any, baseline: Beside) -> None:
+def test_dev_is_unchanged(stack: Any, baseline: Beside) -> None:
     now = stack.inventory()
     assert {name: now.rows(name) for name in now} == {name: baseline.dev_before.rows(name) for name in now}
     assert only(now, "vpcs").cidr != only(baseline.inventory, "vpcs").cidr
@@ -96,7 +96,7 @@ def test_the_network_is_one_open_subnet_in_one_zone(baseline: Beside) -> None:
     }
 
 
-def test_the_repository_has_defaults_only(baseline: Beside) -> None:
+def test_the_repository_has_only_defaults(baseline: Beside) -> None:
     repository = only(baseline.inventory, "repositories")
     assert repository.tag_mutability == "MUTABLE" and repository.scan_on_push is False
     assert (repository.lifecycle_rules, repository.policy_statements) == (0, 0)
@@ -111,7 +111,7 @@ def test_the_role_is_broad_shared_and_unbounded(baseline: Beside) -> None:
     assert (own.effect, own.actions, own.resources) == ("Allow", ["ecr:*", "logs:*", "s3:*"], ["*"])
 
 
-# ── what the workbook says of it ──
+# ── what the workbook says about it ──
 
 
 def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
@@ -144,7 +144,7 @@ def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) 
     assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
 
 
-def test_destroy_leaves_nothing_of_it_and_all_of_dev(stack: Any, baseline: Beside) -> None:
+def test_destroy_removes_all_of_it_and_nothing_of_dev(stack: Any, baseline: Beside) -> None:
     baseline.workbook.destroy()
     assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
     left = baseline.workbook.inventory(fresh=True)

@@ -1,8 +1,8 @@
-"""Claims turn when somebody changes what is deployed.
+"""Claims change their verdict when someone changes what is deployed.
 
-The deployed resources are changed with boto3, all at once, read again, judged, and put back. What AWS (or its stand-in) cannot be
-put into without leaving a trace, such as a deleted flow log, is shown on the inventory instead: tests/unit/test_claims.py has a
-change for every claim.
+The deployed resources are changed with boto3, all at once, read again, judged, and restored. Changes that cannot be
+undone without a trace in AWS (or its stand-in), such as a deleted flow log, are made in the inventory instead:
+tests/unit/test_claims.py has a change for every claim.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANYWHERE = "0.0.0.0/0"
 
 @dataclass
 class Live:
-    """The deployed environment in the hands of somebody who changes it; `undo` holds how each change is taken back."""
+    """The deployed environment while someone changes it; `undo` holds how to revert each change."""
 
     stack: Any
     inventory: Inventory
@@ -36,7 +36,7 @@ class Live:
         return self.stack.client(service, region)
 
     def row(self, table: str, name: str) -> Row:
-        """The row whose name is the prefix and this ending."""
+        """The row whose name is the prefix plus this ending."""
         full = f"{self.stack.scope.prefix}{name}"
         (found,) = [row for row in self.inventory.rows(table) if row.name == full]
         return found
@@ -46,7 +46,7 @@ class Live:
         return str(name)
 
     def after(self, call: Callable[..., Any], **arguments: Any) -> None:
-        """Call this when everything is put back."""
+        """Call this when everything is restored."""
         self.undo.callback(call, **arguments)
 
 
@@ -230,7 +230,7 @@ def buckets(live: Live) -> None:
     rules(far, replica, lambda rule: {**rule, "Status": "Disabled"})
     rules(s3, logs, lambda rule: {**rule, "Expiration": {"Days": 7}})
 
-    # Last, and put back first: while the embedded AWS evaluates a policy, it must not stand in the way of the other changes.
+    # Applied last and reverted first: once the embedded AWS evaluates a policy, it must not block the other changes.
     def policy(client: Any, bucket: dict[str, str], statements: list[dict[str, Any]]) -> None:
         before = client.get_bucket_policy(**bucket)["Policy"]
         client.put_bucket_policy(**bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
@@ -247,7 +247,7 @@ def buckets(live: Live) -> None:
         for row in live.inventory.rows("bucket_policy_statements")
         if row.bucket == replica["Bucket"]
     ]
-    # Besides those who are named: without them nobody could put it back.
+    # Except for the named principals: without them, nobody could restore it.
     for statement in (s for s in statements if "ArnNotEquals" in s["Condition"]):
         named = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
         statement["Condition"] = {
@@ -319,7 +319,7 @@ def balancer(live: Live) -> None:
 
 CHANGES = (network, network_acls, security_groups, registry, identity, buckets, application, balancer)
 
-# Claim -> how the name of a resource ends that the evidence must name.
+# Claim -> ending of a resource name that the evidence must contain.
 TURNED = {
     "VPC-NO-AUTO-PUBLIC-IP": "-vpc-public-us-east-1a",
     "VPC-NAT": "-vpc-private-us-east-1c",
@@ -409,7 +409,7 @@ TURNED = {
     "GEN-ENVIRONMENT": "-vpc",
     "GEN-LOG-RETENTION": "/ecs/",
 }
-# Nothing left to look at: the data bucket logs nowhere.
+# Nothing left to judge: the data bucket logs nowhere.
 NOTHING_TO_SEE = {"S3-LOGS-ARRIVE"}
 
 
@@ -444,7 +444,7 @@ def test_only_claims_about_what_was_changed_turn(during: Results) -> None:
 
 
 def test_one_route_to_the_internet_is_noticed(stack: Any, before: Inventory) -> None:
-    """A way out through the internet gateway makes a private subnet public, and whoever lives there with it."""
+    """A route through the internet gateway makes a private subnet public, and everything in it with it."""
     ec2 = stack.client("ec2")
     subnet = next(row for row in before.rows("subnets") if row.name.endswith("-private-us-east-1b"))
     gateway = before.rows("internet_gateways")[0].internet_gateway_id
@@ -461,7 +461,7 @@ def test_one_route_to_the_internet_is_noticed(stack: Any, before: Inventory) -> 
 
 
 def test_what_may_not_be_read_is_not_passed(stack: Any, before: Inventory) -> None:
-    """AWS refuses one call: the claims that rest on it fail and say so."""
+    """AWS denies one call: the claims that depend on it fail and say so."""
     from workbook.inventory import read_inventory
 
     def refuse(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The container that Terraform deployed, run here against the deployed bucket: the same script, and what it says when things break."""
+"""The container Terraform deployed, run here against the deployed bucket: what it reports, healthy and broken."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from workbook.container import Container, Definition, run, views
+from workbook.container.command import startup_command
 from workbook.drills.outages import delete_bucket, deny_list
 from workbook.host.paths import CONTAINER
 
@@ -24,7 +25,7 @@ def definition(stack: Any) -> Definition:
 
 @pytest.fixture(scope="module")
 def task(stack: Any, definition: Definition) -> dict[str, Any]:
-    """The whole task definition, straight from the API."""
+    """The complete task definition, straight from the API."""
     answer: dict[str, Any] = stack.client("ecs").describe_task_definition(taskDefinition=definition.task)[
         "taskDefinition"
     ]
@@ -41,9 +42,9 @@ def container(stack: Any) -> Iterator[Container]:
 # ── what Terraform rendered ──
 
 
-def test_the_script_is_the_file_of_this_project(definition: Definition, task: dict[str, Any]) -> None:
+def test_the_command_is_made_of_the_files_of_this_project(definition: Definition, task: dict[str, Any]) -> None:
     assert definition.container["entryPoint"] == ["/bin/sh", "-c"]
-    assert definition.container["command"] == [(CONTAINER / "startup.sh").read_text()]
+    assert definition.container["command"] == [startup_command()]
     registered = {"family", "containerDefinitions", "volumes", "cpu", "memory", "taskRoleArn", "executionRoleArn"}
     assert len(json.dumps({key: value for key, value in task.items() if key in registered})) < 64 * 1024
 
@@ -64,7 +65,8 @@ def test_the_one_writable_place_is_the_mounted_volume(definition: Definition, ta
     assert {definition.environment[name] for name in ("PAGES_DIR", "HOME", "TMPDIR")} == {mount["containerPath"]}
     assert [volume["name"] for volume in task["volumes"]] == [mount["sourceVolume"]]
     assert definition.container["readonlyRootFilesystem"] is True
-    # Fargate gives the volume to root: another container opens it first, and the dashboard waits until that has succeeded.
+    # On Fargate, root owns the volume: another container makes it writable first, and the dashboard waits for that to
+    # succeed.
     (needed,) = definition.container["dependsOn"]
     assert needed["condition"] == "SUCCESS"
     (prepare,) = (each for each in task["containerDefinitions"] if each["name"] == needed["containerName"])
@@ -83,7 +85,7 @@ def test_only_known_variables_and_no_secret_is_set(definition: Definition) -> No
     assert not definition.container.get("secrets")
 
 
-# ── against what was run ──
+# ── against what is running ──
 
 
 def test_what_runs_is_what_was_rendered(container: Container, definition: Definition) -> None:
@@ -169,8 +171,8 @@ def test_a_process_that_hangs_is_what_ecs_replaces(stack: Any, container: Contai
     try:
         rows = dict(_verdict(stack, container))
         assert rows["container health check"].startswith("fails: no answer within")
-        assert rows["ECS"].startswith("after 3 failures in a row, 90 s, stops the task")
-        assert "sends it none" in rows["load balancer"]
+        assert rows["ECS"].startswith("after 3 failures in a row, 90 s, replaces the task")
+        assert "stops sending requests to it" in rows["load balancer"]
         assert rows["a visitor sees"] == "no page"
     finally:
         container.thaw()
@@ -178,7 +180,7 @@ def test_a_process_that_hangs_is_what_ecs_replaces(stack: Any, container: Contai
 
 
 def test_a_deleted_bucket(stack: Any) -> None:
-    """A bucket of its own: the shared stack keeps its."""
+    """A separate bucket: the shared stack keeps its own."""
     s3, bucket = stack.client("s3"), f"{stack.scope.prefix}-container-test"
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -197,6 +199,6 @@ def test_a_deleted_bucket(stack: Any) -> None:
 
 
 def _verdict(stack: Any, container: Container) -> list[tuple[str, str]]:
-    """Rows of the verdict, out of its text."""
+    """Rows of the verdict, parsed from its text."""
     lines = views.verdict(container, stack.inventory()).text.splitlines()[1:]
     return [(line[2:].split("  ", 1)[0].strip(), line[2:].split("  ", 1)[1].strip()) for line in lines]

@@ -1,4 +1,4 @@
-"""The embedded AWS as a process: found, started once, ended, and what happens when something is in its way."""
+"""The embedded AWS as a process: found, started once, stopped, and what happens when something gets in its way."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ import boto3
 import pytest
 
 from workbook import emulator
-from workbook.emulator import LIMITS, process
+from workbook.emulator import process, running
+from workbook.emulator.server import Server
 from workbook.errors import WorkbookError
 from workbook.host import paths
 from workbook.host.ports import free_port
+from workbook.host.run_directory import RunDirectory
+from workbook.target import LIMITS
 
 
 @pytest.fixture
@@ -96,6 +99,33 @@ def test_two_homes_do_not_disturb_each_other(home: Path, monkeypatch: pytest.Mon
     assert buckets(first) == ["first"]
 
 
+def test_the_home_can_be_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = home / "named"
+    found = emulator.start(named)
+    assert found == emulator.find(named) == emulator.start(named)
+    assert emulator.find() is None, "the current home has none"
+    create_bucket(found, "kept")
+    monkeypatch.setenv("WORKBOOK_HOME", str(named))
+    assert emulator.find() == found, "it wrote its record in the home that was named, not in the current one"
+    monkeypatch.setenv("WORKBOOK_HOME", str(home))
+    assert emulator.stop(named) is True
+    assert emulator.find(named) is None
+    assert emulator.stop(named) is False
+
+
+def test_a_run_directory_is_given_the_account_that_runs(home: Path) -> None:
+    run = RunDirectory(home, "dev", "embedded")
+    first, aside = emulator.start_for(run)
+    assert (run.instance, aside) == (first.instance, None)
+    assert emulator.start_for(run) == (first, None)
+    run.state.write_text(json.dumps({"resources": [{"mode": "managed", "type": "x", "name": "y"}]}))
+    emulator.stop()
+    second, aside = emulator.start_for(run)
+    assert second.instance != first.instance
+    assert run.instance == second.instance
+    assert aside is not None and aside.is_file() and not run.state.exists()
+
+
 def test_killed_it_is_gone_and_the_next_start_is_another_instance(home: Path) -> None:
     first = emulator.start()
     os.kill(first.pid, signal.SIGKILL)
@@ -117,7 +147,7 @@ def wait_until_refused(found: emulator.Emulator) -> None:
 
 
 def test_a_server_that_hangs_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "HEALTH_SECONDS", 0.3)
+    monkeypatch.setattr(running, "HEALTH_SECONDS", 0.3)
     first = emulator.start()
     os.kill(first.pid, signal.SIGSTOP)
     second = emulator.start()
@@ -130,7 +160,7 @@ def status(pid: int) -> str:
 
 
 class Foreign(http.server.BaseHTTPRequestHandler):
-    """Somebody else's server, which even answers the health route."""
+    """Someone else's server, which even answers the health route."""
 
     def do_GET(self) -> None:
         body = json.dumps({"instance": "somebody else", "pid": 1}).encode()
@@ -175,7 +205,7 @@ def test_an_answer_that_got_lost_is_given_again(polluted: emulator.Emulator) -> 
     assert again["SecurityGroupRules"][0]["SecurityGroupRuleId"].encode() in lost[0]
     ec2.meta.events.unregister("before-send.ec2.AuthorizeSecurityGroupIngress", send_and_lose)
 
-    # Another call, not another attempt.
+    # Another call, not a retry.
     with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidPermission\.Duplicate"):
         ec2.authorize_security_group_ingress(**rule)
     (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
@@ -256,7 +286,7 @@ def polluted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def polluted(polluted_home: Path) -> Iterator[emulator.Emulator]:
-    """One that was started from a shell full of settings which lead elsewhere."""
+    """An instance started from a shell full of settings that point elsewhere."""
     with pytest.MonkeyPatch.context() as shell:
         shell.setenv("WORKBOOK_HOME", str(polluted_home))
         shell.delenv("WORKBOOK_EMBEDDED_PORT", raising=False)
@@ -269,7 +299,7 @@ def polluted(polluted_home: Path) -> Iterator[emulator.Emulator]:
             "HTTP_PROXY",
         ):
             shell.setenv(name, "http://192.0.2.1:9")
-        assert not [value for value in process._environment().values() if "192.0.2.1" in value]
+        assert not [value for value in process.environment(polluted_home).values() if "192.0.2.1" in value]
         found = emulator.start()
     yield found
     with pytest.MonkeyPatch.context() as shell:
@@ -333,8 +363,6 @@ def test_limits_are_complete_sentences_with_an_id_of_their_own() -> None:
 
 
 def test_calls_run_one_at_a_time_and_a_slow_sender_holds_nobody_up() -> None:
-    from workbook.emulator.server import _with_health
-
     inside, most = [0], [0]
 
     def application(environ, start_response):
@@ -351,7 +379,7 @@ def test_calls_run_one_at_a_time_and_a_slow_sender_holds_nobody_up() -> None:
             others_answered.wait(30)
             return super().read(size)
 
-    call = _with_health(application, "an-instance")
+    call = Server(application, Path(), "an-instance")
     answers: list[bytes] = []
 
     def send(body: io.BytesIO) -> None:

@@ -1,7 +1,7 @@
-"""Each patch of the embedded AWS: moto still has the gap, and the patched server has not.
+"""Each patch of the embedded AWS: plain moto still has the gap, and the patched server does not.
 
-A probe makes the same calls against both servers and returns what it saw. A test that fails on the first assertion says that
-moto no longer needs the patch: delete the patch.
+A probe makes the same calls against both servers and returns what it saw. If a test fails on its first assertion, moto
+no longer needs the patch: delete the patch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 
 from workbook import emulator
 from workbook.drills import push_image
-from workbook.emulator.patches import PATCHES
+from workbook.emulator.patches import by_service
 from workbook.emulator.patches.s3_bucket_policy import Caller, decision
 from workbook.emulator.server import SETTINGS
 from workbook.host.ports import free_port
@@ -35,7 +35,7 @@ CALLER = f"arn:aws:sts::{ACCOUNT}:user/moto"
 
 
 def factory(url: str) -> Client:
-    """`client(service, region=..., key=...)` of one server, without retries: the first answer is what is tested."""
+    """`client(service, region=..., credentials=...)` for one server, without retries: the first answer counts."""
 
     def client(service: str, region: str = "us-east-1", credentials: dict[str, str] | None = None) -> Any:
         keys = credentials or {"AccessKeyId": "embedded", "SecretAccessKey": "embedded", "SessionToken": None}
@@ -57,7 +57,7 @@ def factory(url: str) -> Client:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Client]:
-    """moto's own server, with the settings of the embedded AWS and none of its patches."""
+    """Plain moto's server, with the settings of the embedded AWS but none of its patches."""
     port = free_port()
     environ = {**os.environ, **SETTINGS}
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -87,7 +87,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 def code(call: Callable[..., Any], **arguments: Any) -> str:
-    """Error code of a call, with the HTTP status of a server's fault; `ok` if it succeeds."""
+    """Error code of a call, preceded by the HTTP status if it is 5xx; `ok` if the call succeeds."""
     try:
         call(**arguments)
     except ResponseParserError:
@@ -104,7 +104,7 @@ def unique(prefix: str) -> str:
 
 def test_every_patch_has_a_test() -> None:
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    assert {name for names in PATCHES.values() for name in names} <= tested
+    assert {name for names in by_service().values() for name in names} <= tested
 
 
 # ── unimplemented ──
@@ -227,7 +227,7 @@ def test_ec2_rule_descriptions(moto: Client, embedded: Client) -> None:
 
 
 def cluster_with_service(client: Client, **service: Any) -> tuple[str, dict[str, Any]]:
-    """A Fargate service of two tasks in two subnets behind a target group; returns the cluster's name and the service."""
+    """A Fargate service with two tasks in two subnets behind a target group; returns cluster name and service."""
     ec2, ecs, elbv2 = client("ec2"), client("ecs"), client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -321,7 +321,7 @@ def test_ecs_service_fields(moto: Client, embedded: Client) -> None:
     assert right == {**given, "launchType": None, "platformVersion": "LATEST"}
 
 
-def test_a_service_without_launch_type_takes_the_strategy_of_its_cluster(embedded: Client) -> None:
+def test_a_service_without_launch_type_uses_its_cluster_s_strategy(embedded: Client) -> None:
     strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
     _, service = cluster_with_service(embedded, default_strategy=strategy)
     assert service["capacityProviderStrategy"] == strategy
@@ -329,7 +329,7 @@ def test_a_service_without_launch_type_takes_the_strategy_of_its_cluster(embedde
 
 
 def seen(client: Client, cluster: str, service: dict[str, Any]) -> dict[str, Any]:
-    """Counts, tasks, interfaces and targets of a service, as the three APIs tell them."""
+    """Counts, tasks, interfaces and targets of a service, as the three APIs report them."""
     ecs, ec2 = client("ecs"), client("ec2")
     read = ecs.describe_services(cluster=cluster, services=["app"])["services"][0]
     arns = ecs.list_tasks(cluster=cluster, serviceName="app")["taskArns"]
@@ -364,7 +364,7 @@ def test_ecs_service_tasks(moto: Client, embedded: Client) -> None:
     assert first["targets"] == first["addresses"]
     assert [address.rsplit(".", 1)[0] for address in first["addresses"]] == ["10.0.0", "10.0.1"]
     assert first["container_health"] == {"UNKNOWN"}
-    # Tasks last however often one looks at them.
+    # Tasks stay the same no matter how often they are read.
     assert seen(embedded, cluster, service) == first
 
     ecs.stop_task(cluster=cluster, task=first["tasks"][0])
@@ -530,14 +530,14 @@ def test_a_bucket_policy_names_the_caller_of_a_role_session(embedded: Client) ->
     assert code(embedded("s3", credentials=session).list_objects_v2, Bucket=name) == "AccessDenied"
     assert code(embedded("s3", credentials=session).get_object, Bucket=name, Key="key") == "AccessDenied"
     assert code(embedded("s3").list_objects_v2, Bucket=name) == "ok"
-    # The configuration of the bucket stays readable: only what the policy names is denied.
+    # The bucket's configuration stays readable: only what the policy names is denied.
     assert code(embedded("s3", credentials=session).get_bucket_encryption, Bucket=name) in (
         "ok",
         "ServerSideEncryptionConfigurationNotFoundError",
     )
 
 
-def test_an_upload_without_the_encryption_that_a_policy_asks_for_is_denied(embedded: Client) -> None:
+def test_an_upload_without_the_encryption_that_a_policy_requires_is_denied(embedded: Client) -> None:
     wrong = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}
     name = with_policy(embedded, deny("s3:PutObject", Condition=wrong))
     s3 = embedded("s3")
@@ -580,7 +580,7 @@ def test_decision_of_a_policy(statement: dict[str, Any], expected: str | None) -
     assert decision(policy, Caller(CALLER, ACCOUNT), "s3:GetObject", "arn:aws:s3:::b/key", context) == expected
 
 
-def test_an_anonymous_caller_is_nobody() -> None:
+def test_an_anonymous_caller_matches_no_principal() -> None:
     policy = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "*", "Resource": "*"}]}
     assert decision(policy, Caller(None, None), "s3:GetObject", "arn:aws:s3:::b/key", {}) is None
 

@@ -1,6 +1,6 @@
-"""What goes wrong in front of people: each ends in one message, the state is whole, and the second try works.
+"""What goes wrong in front of an audience: each fault gives one message, the state stays intact, the second try works.
 
-They use the registry's layer, which is quick to deploy, in a copy of the project with an embedded AWS of its own.
+They use the registry layer, which deploys quickly, in a copy of the project with its own embedded AWS.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from workbook.workbook import Workbook
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Terraform's files and the container's, copied; a home with no account yet."""
+    """A copy of the Terraform and container files, and a home directory with no account yet."""
     root = tmp_path / "project"
     for name in ("terraform", "container"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".terraform*"))
@@ -94,7 +94,7 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
         with pytest.raises(WorkbookError, match="embedded AWS stopped") as caught:
             wb.apply(plan)
     assert time.monotonic() - began < 180
-    assert "starts a fresh one" in str(caught.value)
+    assert "starts a new one" in str(caught.value)
     wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
     assert wb.plan("ecr").empty
@@ -145,7 +145,7 @@ def test_a_shell_full_of_real_aws_variables_reaches_nothing(project: Path, monke
 
 
 def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command line in a process of its own, on the copied project."""
+    """The command line in a separate process, on the copied project."""
     code = (
         "import sys; from pathlib import Path; from workbook import cli; from workbook.terraform import settings; "
         f"settings.ENVIRONMENTS = Path({str(project / 'terraform' / 'environments')!r}); sys.exit(cli.main(sys.argv[1:]))"
@@ -163,11 +163,11 @@ def test_two_notebooks_apply_at_once(project: Path) -> None:
     emulator.start()
     both = [command(project, "apply", "ecr") for _ in range(2)]
     texts = [process.communicate(timeout=600)[0] for process in both]
-    # One waits for the lock and finds nothing left to do, or is told what is going on; neither leaves a trace of a failure.
+    # One waits for the lock and finds nothing left to do, or reports what is going on; neither shows a traceback.
     assert any(process.returncode == 0 for process in both), texts
     for process, text in zip(both, texts, strict=True):
         if process.returncode:
-            assert "Another plan or apply is at work" in text or "after this plan was made" in text, text
+            assert "Another plan or apply is running" in text or "This plan is stale" in text, text
         assert "Traceback" not in text
     wb = Workbook("dev")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
@@ -185,6 +185,6 @@ def test_an_interrupt_during_an_apply(project: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     text = process.communicate(timeout=600)[0]
     assert process.returncode == 1
-    assert "goes on by itself" in text and "Run this again" in text and "Traceback" not in text
+    assert "continues in the background" in text and "Run this again" in text and "Traceback" not in text
     wb = Workbook("dev")
     assert wb.plan("iam").empty

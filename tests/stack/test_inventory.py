@@ -1,4 +1,4 @@
-"""The inventory of the deployed stack, held against what boto3 says directly."""
+"""The inventory of the deployed stack, compared with what boto3 returns directly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def one(inventory: Inventory, table: str, name: str) -> Row:
 
 
 def hooked(stack: Any, event: str, handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A client factory whose clients have an event handler more."""
+    """A client factory whose clients have one more event handler."""
 
     def client(service: str, region: str | None = None) -> Any:
         created = stack.client(service, region)
@@ -59,7 +59,7 @@ def test_no_cell_is_unknown(inventory: Inventory) -> None:
     assert unknown == []
 
 
-def test_resources_are_called_by_their_names(inventory: Inventory) -> None:
+def test_resources_are_shown_by_name(inventory: Inventory) -> None:
     random = re.compile(r"\b(vpc|subnet|sg|rtb|acl|igw|nat|vpce|pl|fl|eni)-[0-9a-f]{8,}\b")
     shown = [
         (name, column, getattr(row, column))
@@ -71,17 +71,17 @@ def test_resources_are_called_by_their_names(inventory: Inventory) -> None:
     assert shown == []
 
 
-def test_every_name_is_of_the_environment(stack: Any, inventory: Inventory) -> None:
+def test_every_name_belongs_to_the_environment(stack: Any, inventory: Inventory) -> None:
     named = [
         (name, row.name) for name, table in TABLES.items() if "name" in table.columns for row in inventory.rows(name)
     ]
     foreign = {(table, name) for table, name in named if not stack.scope.within(name.split(":")[0])}
-    # AWS's own policy, and containers, whose names are those of the task definition.
+    # AWS's own policy, and containers, which are named in the task definition.
     assert {table for table, _ in foreign} <= {"policies", "containers"}
     assert all(one(inventory, "policies", name).managed_by == "aws" for table, name in foreign if table == "policies")
 
 
-def test_reading_twice_gives_the_same(stack: Any, inventory: Inventory) -> None:
+def test_reading_twice_gives_the_same_result(stack: Any, inventory: Inventory) -> None:
     again = stack.inventory()
     assert {name: again.rows(name) for name in again} == {name: inventory.rows(name) for name in inventory}
 
@@ -89,9 +89,7 @@ def test_reading_twice_gives_the_same(stack: Any, inventory: Inventory) -> None:
 # ── against boto3 ──
 
 
-def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(
-    stack: Any, inventory: Inventory
-) -> None:
+def test_a_subnet_is_public_if_its_route_table_leads_to_an_internet_gateway(stack: Any, inventory: Inventory) -> None:
     ec2 = stack.client("ec2")
     for row in inventory.rows("subnets"):
         by_subnet = [{"Name": "association.subnet-id", "Values": [row.subnet_id]}]
@@ -104,7 +102,7 @@ def test_a_subnet_is_public_where_its_route_table_leads_to_an_internet_gateway(
     ]
 
 
-def test_rules_name_the_group_that_they_let_in(stack: Any, inventory: Inventory) -> None:
+def test_rules_name_their_peer_group(stack: Any, inventory: Inventory) -> None:
     groups = stack.client("ec2").describe_security_groups()["SecurityGroups"]
     names = {
         g["GroupId"]: {t["Key"]: t["Value"] for t in g.get("Tags", [])}.get("Name", g["GroupName"]) for g in groups
@@ -146,7 +144,7 @@ def test_every_entry_of_the_network_acls_is_there(stack: Any, inventory: Invento
     assert sorted(rows) == direct
 
 
-def test_roles_have_the_boundary_session_and_policies_that_iam_names(stack: Any, inventory: Inventory) -> None:
+def test_roles_have_the_boundary_session_and_policies_that_iam_reports(stack: Any, inventory: Inventory) -> None:
     iam = stack.client("iam")
     for row in inventory.rows("roles"):
         role = iam.get_role(RoleName=row.name)["Role"]
@@ -158,7 +156,7 @@ def test_roles_have_the_boundary_session_and_policies_that_iam_names(stack: Any,
         assert row.inline_policies == sorted(iam.list_role_policies(RoleName=row.name)["PolicyNames"])
 
 
-def test_policies_say_what_their_default_version_says(stack: Any, inventory: Inventory) -> None:
+def test_policies_match_their_default_version(stack: Any, inventory: Inventory) -> None:
     iam = stack.client("iam")
     for row in inventory.rows("policies"):
         version = iam.get_policy(PolicyArn=row.policy_arn)["Policy"]["DefaultVersionId"]
@@ -168,7 +166,7 @@ def test_policies_say_what_their_default_version_says(stack: Any, inventory: Inv
         assert shown == document["Statement"]
 
 
-def test_buckets_have_the_settings_that_s3_names(stack: Any, inventory: Inventory) -> None:
+def test_buckets_have_the_settings_that_s3_reports(stack: Any, inventory: Inventory) -> None:
     rows = inventory.rows("buckets")
     assert {row.region for row in rows} == {stack.scope.region, stack.scope.replica_region}
     for row in rows:
@@ -186,7 +184,7 @@ def test_buckets_have_the_settings_that_s3_names(stack: Any, inventory: Inventor
         assert row.region == (s3.get_bucket_location(**name)["LocationConstraint"] or "us-east-1")
 
 
-def test_the_service_and_its_container_are_as_ecs_names_them(stack: Any, inventory: Inventory) -> None:
+def test_the_service_and_its_containers_match_ecs(stack: Any, inventory: Inventory) -> None:
     ecs = stack.client("ecs")
     (row,) = inventory.rows("services")
     (service,) = ecs.describe_services(cluster=row.cluster, services=[row.name])["services"]
@@ -276,7 +274,7 @@ def test_a_service_and_its_autoscaling_have_one_resource_id(inventory: Inventory
     assert [row.service for row in inventory.rows("autoscaling", resource_id=service.resource_id)] == [service.name]
 
 
-# ── what changes on AWS is seen ──
+# ── changes in AWS are seen ──
 
 
 @contextmanager
@@ -287,7 +285,7 @@ def undone(undo: Callable[[], Any]) -> Iterator[None]:
         undo()
 
 
-def test_a_change_of_a_bucket_is_seen(stack: Any, inventory: Inventory) -> None:
+def test_a_changed_bucket_is_seen(stack: Any, inventory: Inventory) -> None:
     name, s3 = next(row.name for row in inventory.rows("buckets") if row.replicates_to), stack.client("s3")
     with undone(lambda: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
@@ -309,7 +307,7 @@ def test_an_opened_port_is_seen(stack: Any, inventory: Inventory) -> None:
     assert len(stack.inventory()["security_group_rules"]) == before
 
 
-def test_a_private_subnet_given_a_way_out_becomes_public(stack: Any, inventory: Inventory) -> None:
+def test_a_private_subnet_with_a_route_to_the_internet_becomes_public(stack: Any, inventory: Inventory) -> None:
     subnet = next(row for row in inventory.rows("subnets") if row.tier == "private")
     gateway = inventory.rows("internet_gateways")[0].internet_gateway_id
     ec2, where = (
@@ -342,10 +340,10 @@ def test_an_inline_policy_and_a_lost_boundary_are_seen(stack: Any, inventory: In
     assert one(stack.inventory(), "roles", role.name) == role
 
 
-# ── refusals ──
+# ── denied calls ──
 
 
-def test_a_refused_call_leaves_the_rest(stack: Any, inventory: Inventory) -> None:
+def test_a_denied_call_leaves_the_rest_intact(stack: Any, inventory: Inventory) -> None:
     def refuse(model: Any, **_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
 
@@ -358,7 +356,7 @@ def test_a_refused_call_leaves_the_rest(stack: Any, inventory: Inventory) -> Non
     assert {name: read.rows(name) for name in rest} == {name: inventory.rows(name) for name in rest}
 
 
-def test_one_after_the_other_gives_the_same(stack: Any, inventory: Inventory) -> None:
+def test_sequential_reads_give_the_same_result(stack: Any, inventory: Inventory) -> None:
     read = read_inventory(stack.client, stack.scope, workers=1)
     assert {name: read.rows(name) for name in read} == {name: inventory.rows(name) for name in inventory}
 
@@ -366,14 +364,14 @@ def test_one_after_the_other_gives_the_same(stack: Any, inventory: Inventory) ->
 # ── the saved inventory ──
 
 
-def test_the_saved_inventory_is_of_this_stack(inventory: Inventory) -> None:
-    """The unit tests of what consumes an inventory use a saved one.
+def test_the_saved_inventory_matches_this_stack(inventory: Inventory) -> None:
+    """Unit tests of code that consumes an inventory use a saved one.
 
-    After a change of the stack: `REFRESH_INVENTORY=1 pytest tests/stack/test_inventory.py -k saved` writes it anew.
+    After a change to the stack, `REFRESH_INVENTORY=1 pytest tests/stack/test_inventory.py -k saved` rewrites it.
     """
     if os.environ.get("REFRESH_INVENTORY"):
         SAVED.write_text(inventory.to_json())
     saved = Inventory.from_json(SAVED.read_text())
     first = {name: next(iter(table.columns)) for name, table in TABLES.items()}
     differing = [name for name in TABLES if sorted(saved[name][first[name]]) != sorted(inventory[name][first[name]])]
-    assert differing == [], "the saved inventory is of another stack: write it anew with REFRESH_INVENTORY=1"
+    assert differing == [], "the saved inventory does not match this stack: rewrite it with REFRESH_INVENTORY=1"

@@ -1,4 +1,4 @@
-"""Apply, nothing left to change, and nothing left at all."""
+"""Apply, a second plan without changes, and a destroy that leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def test_the_second_plan_has_no_changes(stack) -> None:
     assert plan.empty, plan.rendered().text
 
 
-def test_the_prefix_of_the_outputs_is_the_one_that_python_reads(stack) -> None:
+def test_terraform_and_python_agree_on_the_prefix(stack) -> None:
     outputs = stack.workbook.outputs()
     assert outputs["resource_prefix"] == stack.workbook.settings.prefix
     assert outputs["application_url"].startswith("http://")
 
 
-def test_a_change_outside_terraform_is_planned_back_and_healed(stack) -> None:
+def test_a_change_outside_terraform_is_detected_and_reverted(stack) -> None:
     repository = f"{stack.scope.prefix}-app"
     ecr = stack.client("ecr")
     ecr.put_image_scanning_configuration(repositoryName=repository, imageScanningConfiguration={"scanOnPush": False})
@@ -37,7 +37,7 @@ def test_a_change_outside_terraform_is_planned_back_and_healed(stack) -> None:
     assert found["imageScanningConfiguration"]["scanOnPush"] is True
 
 
-def test_every_resource_bears_the_name_and_the_tags(stack) -> None:
+def test_every_resource_has_the_name_prefix_and_the_tags(stack) -> None:
     found = [
         resource
         for region in {stack.scope.region, stack.scope.replica_region}

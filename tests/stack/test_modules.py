@@ -1,4 +1,4 @@
-"""Terraform's own tests of the modules: what a validation refuses, and what each switch makes."""
+"""The modules' own Terraform tests: what each validation rejects and what each switch creates."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No target answers at this address: a test that leaves its mocks fails.
+    """Nothing listens at this address: a test that bypasses its mocks fails.
 
-    The provider is fetched and its checksum compared once, not for each module.
+    The provider is downloaded and verified once, not for each module.
     """
     directory = tmp_path_factory.mktemp("terraform")
     target = Target("embedded", "us-east-1", "http://127.0.0.1:9").environ()

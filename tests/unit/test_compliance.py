@@ -1,4 +1,4 @@
-"""Compliance: the controls as data, and the status that the claims give them. No AWS."""
+"""Compliance: the controls as data, and the status derived from the claims. No AWS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def of(reference: str) -> Control:
 
 
 def with_verdicts(**verdicts: Verdict) -> Results:
-    """The results of dev, some with another verdict; a claim's id is written with underscores."""
+    """The results of dev with some verdicts changed; claim ids are written with underscores."""
     wanted = {id.replace("_", "-"): verdict for id, verdict in verdicts.items()}
     changed = [
         replace(r, verdict=wanted[r.claim.id], reason="As set.") if r.claim.id in wanted else r for r in results()
@@ -42,19 +42,19 @@ def with_verdicts(**verdicts: Verdict) -> Results:
 # ── the data ──
 
 
-def test_every_control_is_named_once_with_its_version() -> None:
+def test_every_control_appears_once_with_its_version() -> None:
     references = [control.reference for control in CONTROLS]
     assert len(set(references)) == len(references)
     assert all(control.version and control.source.startswith("https://") and control.title for control in CONTROLS)
 
 
-def test_every_control_has_claims_or_says_what_would_close_it_or_why_not() -> None:
+def test_every_control_has_claims_or_what_would_close_it_or_why_it_does_not_apply() -> None:
     for control in CONTROLS:
         given = [bool(control.claims), bool(control.closes and not control.claims), bool(control.not_applicable)]
         assert sum(given) == 1, control.reference
 
 
-def test_controls_speak_of_claims_that_are_there() -> None:
+def test_controls_mention_only_existing_claims() -> None:
     assert {claim for control in CONTROLS for claim in control.claims} - set(CLAIMS) == set()
     mentioned = {
         name
@@ -80,8 +80,8 @@ def test_ids_have_the_form_of_their_framework() -> None:
         assert re.fullmatch(forms[control.framework], control.id), control.reference
 
 
-def test_both_versions_of_cis_are_whole() -> None:
-    """Recommendations of the benchmark by section: 22, 9, 9, 16, 6 in version 3.0.0, and 21, 9, 9, 16, 8 in 5.0.0."""
+def test_both_versions_of_cis_are_complete() -> None:
+    """The benchmark's recommendations per section: 22, 9, 9, 16, 6 in version 3.0.0; 21, 9, 9, 16, 8 in 5.0.0."""
     for version, expected in (("3.0.0", [22, 9, 9, 16, 6]), ("5.0.0", [21, 9, 9, 16, 8])):
         ids = [control.id for control in CONTROLS if (control.framework, control.version) == ("CIS AWS", version)]
         assert [sum(id.startswith(f"{section}.") for id in ids) for section in range(1, 6)] == expected
@@ -103,14 +103,14 @@ def test_all_pass_is_ok() -> None:
 def test_an_exception_makes_it_partial_and_says_why() -> None:
     found = status(of("CIS AWS 5.0.0 5.2"), results())
     assert found.status == "PARTIAL"
-    assert found.why.startswith("VPC-NACL-ADMIN-PORTS: 3389 lies among")
+    assert found.why.startswith("VPC-NACL-ADMIN-PORTS: 3389 is one of")
 
 
 def test_what_cannot_be_tested_makes_it_partial() -> None:
     assert status(of("CIS AWS 5.0.0 2.1.1"), results()) == ("PARTIAL", "S3-POLICY-ENFORCED: not testable here.")
 
 
-def test_what_a_control_asks_beyond_the_claims_makes_it_partial() -> None:
+def test_what_a_control_requires_beyond_the_claims_makes_it_partial() -> None:
     assert status(of("CIS AWS 5.0.0 5.5"), results()).status == "PARTIAL"
 
 
@@ -125,14 +125,14 @@ def test_no_claim_is_a_gap_with_what_would_close_it() -> None:
     assert "aws_cloudtrail" in found.why
 
 
-def test_not_applicable_has_its_reason() -> None:
+def test_not_applicable_has_a_reason() -> None:
     assert status(of("CIS AWS 5.0.0 2.2.1"), results()) == ("N-A", "The stack has no RDS instance.")
     alone = replace(of("AWS FSBP 1.0.0 ECR.2"), claims=("ALB-TLS-POLICY",))
     assert status(alone, results()).status == "N-A"
 
 
 def test_claims_that_were_not_judged_stop_it() -> None:
-    with pytest.raises(WorkbookError, match="was not judged"):
+    with pytest.raises(WorkbookError, match="was not checked"):
         matrix(judge(dev(), ["s3"]))
     with pytest.raises(WorkbookError, match="no framework named 'PCI'"):
         matrix(results(), "PCI")
@@ -158,13 +158,13 @@ def test_it_admits_what_the_stack_does_not_do() -> None:
     assert {"3.1", "3.3", "1.4", "GuardDuty.1", "SEC05-BP03", "4.16"} <= gaps
 
 
-def test_it_says_that_it_is_no_certification() -> None:
+def test_it_says_that_it_is_not_a_certification() -> None:
     for text in (compliance.rendered(results()).text, compliance.to_html(results())):
         assert "not certification" in text
     assert "CIS AWS 5.0.0" in compliance.rendered(results(), "CIS AWS").text
 
 
-def test_the_page_stands_alone() -> None:
+def test_the_page_is_self_contained() -> None:
     for reference in ("<script", "src=", "href=", "@import", "url("):
         assert reference not in compliance.to_html(results())
 

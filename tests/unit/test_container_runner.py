@@ -1,4 +1,4 @@
-"""The runner: it runs what is deployed, with the task role's credentials and nothing of the person's, and leaves nothing behind."""
+"""The runner: runs what is deployed, with the task role's credentials and nothing of the user's, and cleans up."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import pytest
 
 from workbook.container import Container, Definition, follow, run
 from workbook.container.agent import TaskAgent
-from workbook.container.container_engine import engine_command, find_engine
+from workbook.container.command import startup_command
+from workbook.container.docker import engine_command, find_engine
 from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
-from workbook.host.paths import CONTAINER
 from workbook.host.ports import free_port
 from workbook.inventory import Inventory
 from workbook.target import Target
@@ -201,7 +201,7 @@ def test_one_that_ignores_sigterm_is_killed_with_its_children(
 
 
 def test_one_that_does_not_start_says_why(dashboard: Start) -> None:
-    with pytest.raises(WorkbookError, match="ended at once with code 78") as raised:
+    with pytest.raises(WorkbookError, match="exited at once with code 78") as raised:
         dashboard(CHECK_INTERVAL="often")
     assert raised.value.detail == "CHECK_INTERVAL must be a whole number from 1 to 3600."
 
@@ -227,7 +227,7 @@ def test_following_prints_the_log_until_a_signal(number: signal.Signals, dashboa
             signal.raise_signal(number)
 
     assert follow(container, show) == 0
-    assert shown[0] == f"{container.url}  (Ctrl-C ends it)"
+    assert shown[0] == f"{container.url}  (Ctrl-C to stop)"
     assert json.loads(shown[1])["event"] == "start"
     assert json.loads(shown[-1])["event"] == "stop"
     assert [json.loads(line) for line in shown[1:]] == container.logs()
@@ -244,7 +244,7 @@ def test_the_engine_is_told_what_fargate_is_told(define: Define) -> None:
         "/bin/sh",
         "public.ecr.aws/aws-cli/aws-cli:2.31.21",
         "-c",
-        (CONTAINER / "startup.sh").read_text(),
+        startup_command(),
     ]
     options = list(itertools.pairwise(line))
     for option in (

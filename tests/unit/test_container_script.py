@@ -1,4 +1,4 @@
-"""container/startup.sh as a process of its own: what it says, how it starts and ends, and what it lets nobody do."""
+"""The startup command as a process: its output, how it starts and stops, and what it lets nobody do."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from typing import Any
 import pytest
 
 from workbook.container import Container
+from workbook.container.command import startup_command
 from workbook.errors import WorkbookError
 from workbook.host.paths import CONTAINER
 from workbook.host.ports import free_port
 
 SCRIPT_PATH = CONTAINER / "startup.sh"
-SCRIPT = SCRIPT_PATH.read_text()
-PROGRAM = SCRIPT.split("<<'PYTHON'\n", 1)[1].rsplit("PYTHON\n", 1)[0]
+SCRIPT = startup_command()
+PROGRAM = (CONTAINER / "dashboard.py").read_text()
 DENIED = "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied"
 Start = Callable[..., Container]
 Within = Callable[[float, Callable[[], float]], None]
@@ -64,6 +65,29 @@ def test_parses_in_the_shells_it_meets(shell: str) -> None:
         pytest.skip(f"no {shell} here")
     options = ["--posix"] if shell == "bash" else []
     assert subprocess.run([shell, *options, "-n", str(SCRIPT_PATH)], capture_output=True, timeout=20).returncode == 0
+    assert subprocess.run([shell, *options, "-n", "-c", SCRIPT], capture_output=True, timeout=20).returncode == 0
+
+
+def test_the_here_document_is_the_whole_program() -> None:
+    """The shell alone decides where it ends, so the delimiter must not occur in the program."""
+    script = SCRIPT_PATH.read_text()
+    (delimiter,) = re.findall(r"<<'(\w+)'$", script, re.MULTILINE)
+    assert script.count("@dashboard.py@") == 1
+    assert script.endswith(f"<<'{delimiter}'\n@dashboard.py@\n{delimiter}\n")
+    assert delimiter not in PROGRAM
+    assert PROGRAM.endswith("\n")
+    # What the shell hands to its last command, in place of Python.
+    shown = subprocess.run(
+        ["sh", "-c", "cat " + SCRIPT[SCRIPT.index(f"<<'{delimiter}'") :]], capture_output=True, text=True, timeout=20
+    )
+    assert shown.stdout == PROGRAM
+
+
+def test_without_the_program_nothing_runs(aws: Any, tmp_path: Path) -> None:
+    whole = {"PATH": aws.search_path, "BUCKET_NAME": "some-bucket", "PAGES_DIR": str(tmp_path)}
+    done = subprocess.run(["sh", str(SCRIPT_PATH)], env=whole, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
 
 
 def test_shellcheck_is_content() -> None:
@@ -119,9 +143,9 @@ def test_leaves_room_in_the_task_definition() -> None:
     ("environment", "named"),
     [
         ({"BUCKET_NAME": ""}, "BUCKET_NAME is not set"),
-        ({"BUCKET_NAME": "--endpoint-url=http://evil"}, "BUCKET_NAME is no bucket name"),
-        ({"BUCKET_NAME": "Capital"}, "BUCKET_NAME is no bucket name"),
-        ({"BUCKET_NAME": "a b"}, "BUCKET_NAME is no bucket name"),
+        ({"BUCKET_NAME": "--endpoint-url=http://evil"}, "BUCKET_NAME is not a bucket name"),
+        ({"BUCKET_NAME": "Capital"}, "BUCKET_NAME is not a bucket name"),
+        ({"BUCKET_NAME": "a b"}, "BUCKET_NAME is not a bucket name"),
         ({"BUCKET_NAME": "ab"}, "BUCKET_NAME must have 3 to 63"),
         ({"BUCKET_NAME": "a" * 64}, "BUCKET_NAME must have 3 to 63"),
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535"),
@@ -133,7 +157,7 @@ def test_leaves_room_in_the_task_definition() -> None:
         ({"CHECK_INTERVAL": "-5"}, "CHECK_INTERVAL must be"),
         ({"CHECK_INTERVAL": "1.5"}, "CHECK_INTERVAL must be"),
         ({"CHECK_TIMEOUT": "61"}, "CHECK_TIMEOUT must be a whole number from 1 to 60"),
-        ({"PAGES_DIR": "/nowhere"}, "PAGES_DIR is no directory that uid"),
+        ({"PAGES_DIR": "/nowhere"}, "PAGES_DIR is not a directory that uid"),
     ],
 )
 @pytest.mark.parametrize("shell", ["dash", "bash"])
@@ -173,7 +197,7 @@ def test_a_taken_port_is_named(aws: Any, tmp_path: Path) -> None:
         done = subprocess.run(["sh", "-c", SCRIPT], env=whole, capture_output=True, text=True, timeout=20)
     assert done.returncode == 78
     (line,) = (done.stdout + done.stderr).splitlines()
-    assert f"Port {port} cannot be served" in json.loads(line)["message"]
+    assert f"Cannot listen on port {port}" in json.loads(line)["message"]
 
 
 def test_a_missing_aws_is_named(tmp_path: Path) -> None:
@@ -194,7 +218,7 @@ def program() -> Iterator[dict[str, Any]]:
     before = dict(os.environ)
     os.environ.update(BUCKET_NAME="some-bucket", PORT="8080", CHECK_INTERVAL="30", CHECK_TIMEOUT="10")
     names: dict[str, Any] = {"__name__": "dashboard"}
-    exec(compile(PROGRAM, "startup.sh", "exec"), names)
+    exec(compile(PROGRAM, "dashboard.py", "exec"), names)
     os.environ.clear()
     os.environ.update(before)
     yield names

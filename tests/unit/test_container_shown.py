@@ -1,4 +1,4 @@
-"""What a notebook shows of the container: the same on every run, and derived from what is deployed."""
+"""What a notebook shows about the container: the same on every run, and derived from what is deployed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_degraded_task_is_kept(define: Callable[..., Definition]) -> None:
     assert rows(define, Health(True, 0.0, "OK"), 200, {"title": "Access denied"}) == {
         "container health check": "passes",
         "ECS": "keeps the task",
-        "target group check": "GET /health: 200, wanted 200",
+        "target group check": "GET /health: 200, expected 200",
         "load balancer": "sends requests to it",
         "a visitor sees": "the dashboard: Access denied",
     }
@@ -41,9 +41,9 @@ def test_a_degraded_task_is_kept(define: Callable[..., Definition]) -> None:
 def test_a_task_that_hangs_is_replaced(define: Callable[..., Definition]) -> None:
     assert rows(define, Health(False, 2.0, "no answer within 2 s"), None, None) == {
         "container health check": "fails: no answer within 2 s",
-        "ECS": "after 3 failures in a row, 90 s, stops the task and starts another (2 wanted)",
-        "target group check": "GET /health: no answer, wanted 200",
-        "load balancer": "after 3 failures in a row, 45 s, sends it none",
+        "ECS": "after 3 failures in a row, 90 s, replaces the task (desired count: 2)",
+        "target group check": "GET /health: no answer, expected 200",
+        "load balancer": "after 3 failures in a row, 45 s, stops sending requests to it",
         "a visitor sees": "no page",
     }
 
@@ -52,10 +52,10 @@ def test_a_load_balancer_that_looks_at_the_bucket(define: Callable[..., Definiti
     found = rows(
         define, Health(True, 0.0, "OK"), 503, {"title": "Throttled"}, health_path="/status.json", matcher="200,204"
     )
-    assert found["target group check"] == "GET /status.json: 503, wanted 200,204"
-    assert found["load balancer"].endswith("sends it none")
+    assert found["target group check"] == "GET /status.json: 503, expected 200,204"
+    assert found["load balancer"].endswith("stops sending requests to it")
     # ECS takes the load balancer's word for it as well.
-    assert found["ECS"] == "keeps the task until the load balancer calls it unhealthy, then replaces it"
+    assert found["ECS"] == "keeps the task until the load balancer reports it unhealthy, then replaces it"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_state_and_log_hold_no_times(aws: Any, dashboard: Start) -> None:
     container.wait_for("degraded")
     assert views.state(container).text.splitlines()[:3] == [
         "/status.json",
-        "  state          degraded",
-        "  cause          access_denied",
+        "  state                degraded",
+        "  cause                access_denied",
     ]
     container.stop()
     log = views.changes(container)
@@ -113,7 +113,7 @@ def test_what_is_not_as_on_fargate_is_said(dashboard: Start) -> None:
 
 
 class Bucket:
-    """As much of S3 as the drills ask for."""
+    """As much of S3 as the drills need."""
 
     def __init__(self) -> None:
         self.policy = '{"Version": "2012-10-17", "Statement": [{"Sid": "TlsOnly"}]}'

@@ -56,12 +56,12 @@ def test_navigation_leads_to_the_neighbours(three: Path, key: str, text: str) ->
     assert navigation(key, three).text == text
 
 
-def test_an_unknown_page_is_named_with_the_known(three: Path) -> None:
+def test_an_unknown_page_is_named_with_the_known_ones(three: Path) -> None:
     with pytest.raises(WorkbookError, match=r"no page 'vcp'[\s\S]*start, vpc, more, broken"):
         navigation("vcp", three)
 
 
-def test_every_page_of_the_project_has_a_question_and_links_that_lead_somewhere() -> None:
+def test_every_page_of_the_project_has_a_question_and_working_links() -> None:
     for page in pages():
         assert page.question or page.number == "00", page
         links = re.findall(r'href="([^"]+)"', navigation(page.name.partition("_")[2]).html)

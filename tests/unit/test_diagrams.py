@@ -1,4 +1,4 @@
-"""The pictures say what the inventory says: every node, every arrow, and nothing else. Pixels are not compared."""
+"""The diagrams match the inventory: every node, every arrow, and nothing else. Pixels are not compared."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def without(**column_is):
 
 
 def names(inventory, table):
-    """What the nodes of a table are called."""
+    """The names of a table's nodes."""
     frame = inventory[table]
     if table == "routes":
         return set(frame["route_table"])
@@ -65,7 +65,7 @@ def names(inventory, table):
 
 
 def sized(picture):
-    """A plausible size for everything, so that layout is tested without Graphviz and without fonts."""
+    """A plausible size for everything, so that layout can be tested without Graphviz or fonts."""
     picture.measured()
     texts = {
         name: len(max(re.sub(r"<[^>]+>", "\n", label).split("\n"), key=len)) for name, label in picture._labels.items()
@@ -257,7 +257,7 @@ def test_a_role_without_a_boundary_stands_outside_it(inventory):
         ]
 
     def boxed(picture):
-        """Names of the roles in each box of the picture, by the box's title."""
+        """Names of the roles in each box of the picture, by box title."""
         found, stack = {}, [(picture.frame, "")]
         while stack:
             frame, title = stack.pop()
@@ -299,7 +299,7 @@ def test_a_picture_without_one_table_is_a_picture_or_a_clear_error(name, partly)
         assert missing in (DRAWS[name][0], BY_KEY[name].core_table if name in BY_KEY else "")
         return
     assert {end for flow in picture.flows for end in flow[:2]} <= set(picture.nodes)
-    # Roles name their policies, whether or not the policies could be read.
+    # Roles name their policies even if the policies could not be read.
     if (name, missing) != ("iam", "policies"):
         assert not {key for key in picture.nodes if key.table == missing and missing in DRAWS[name]}
 
@@ -475,6 +475,7 @@ def test_saved_files_are_the_picture(drawn, tmp_path):
     assert svg.read_text(encoding="utf-8") == drawn["ecr"].svg
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same(inventory):
     script = (
         "import sys; from pathlib import Path; from workbook.diagram.render import sketch; from workbook.inventory import Inventory\n"

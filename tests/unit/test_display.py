@@ -1,4 +1,4 @@
-"""What is shown: deterministic, escaped, and the same in text."""
+"""Displays: deterministic, escaped, and the same content as text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FRAME = pd.DataFrame(
 )
 
 
-def test_identifiers_and_dictionaries_stay_out() -> None:
+def test_identifiers_and_dictionaries_are_left_out() -> None:
     assert display.readable_columns(FRAME) == ["name", "open", "ports", "count", "nothing"]
 
 
@@ -51,7 +51,7 @@ def test_a_table_says_the_same_in_html_and_in_text() -> None:
     assert shown.html == display.table(FRAME.copy(), "Things").html
 
 
-def test_marks_are_beside_the_text_not_instead() -> None:
+def test_marks_add_to_the_text_and_do_not_replace_it() -> None:
     shown = display.table(FRAME, "Things", ["name"], marks={"name": {"a": "good"}})
     assert '<td class="s mark good">a</td>' in shown.html
 
@@ -60,13 +60,13 @@ def test_an_empty_table_says_so() -> None:
     assert display.table(FRAME.iloc[:0], "Things").text == "Things: none."
 
 
-def test_a_stack_carries_the_style_once() -> None:
+def test_a_stack_includes_the_style_once() -> None:
     shown = display.stack(display.note("one"), display.fold("more", display.note("two")))
     assert shown.html.count("<style>") == 1
     assert shown.text == "one\n\nmore\ntwo"
 
 
-def test_what_all_names_begin_with_is_shown_as_an_ellipsis() -> None:
+def test_the_common_name_prefix_is_shown_as_an_ellipsis() -> None:
     frame = pd.DataFrame(
         {
             "name": ["alloy-dev-x-vpc", "alloy-dev-x", "arn:aws:s3:::alloy-dev-x-data"],
@@ -82,7 +82,7 @@ def test_what_all_names_begin_with_is_shown_as_an_ellipsis() -> None:
     assert '<td class="s">…-a</td>' in shown.html
 
 
-def test_booleans_of_numpy_are_yes_and_no() -> None:
+def test_numpy_booleans_are_yes_and_no() -> None:
     frame = pd.DataFrame(
         {"name": ["a"], "on": pd.array([True], dtype="boolean"), "count": pd.array([None], dtype="Int64")}
     )

@@ -1,4 +1,4 @@
-"""The report on the machine, and the removal of what runs wrote."""
+"""The machine report, and the removal of what runs have written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from workbook import doctor, emulator
 from workbook.deployment import count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ENVIRONMENTS
 from workbook.host.run_directory import RunDirectory
@@ -30,17 +31,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[str]:
-    """An embedded AWS that runs, as far as others can tell; holds what was done to it."""
+    """An embedded AWS that appears to be running; the list records what was done to it."""
     done: list[str] = []
     (home / "embedded").mkdir()
     (home / "embedded" / "emulator.json").write_text("{}")
     monkeypatch.setattr(emulator, "find", lambda: emulator.Emulator("http://127.0.0.1:45678", 4242, "this-one"))
-    monkeypatch.setattr(emulator, "stop", lambda: done.append("stopped") is None)
+
+    def stop_all(home: Path) -> int:
+        done.append("stopped")
+        return 1
+
+    monkeypatch.setattr(branches, "stop_all", stop_all)
     return done
 
 
 def deploy(home: Path, name: str = "dev-embedded", instance: str = "this-one") -> Path:
-    """A run whose state holds two resources of the vpc, one of the s3 layer, one of none, and a data source."""
+    """A run whose state holds two resources of the vpc layer, one of no layer, and a data source."""
     run = home / name
     run.mkdir()
     (run / "instance").write_text(instance)
@@ -63,7 +69,7 @@ def by_name(name: str) -> doctor.Finding:
     return next(finding for finding in doctor.examine() if finding.name == name)
 
 
-def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
+def test_reports_each_item_on_a_line_and_succeeds_when_nothing_is_missing(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: [])
@@ -73,11 +79,12 @@ def test_reports_each_thing_on_a_line_and_ends_well_when_all_is_there(
 
     names = [line[9:22].strip() for line in capsys.readouterr().out.splitlines() if line[9:22].strip()]
     assert names == [
-        "Python", "packages", "Terraform", "AWS provider", "Graphviz", "browser", "git", "target", "embedded AWS", "deployed", "disk",
+        "Python", "packages", "Terraform", "AWS provider", "Graphviz", "browser", "git", "target", "embedded AWS",
+        "checkpoints", "deployed", "disk",
     ]  # fmt: skip
 
 
-def test_what_is_missing_is_said_with_the_next_step(
+def test_what_is_missing_is_reported_with_the_next_step(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "differences_from_lock", lambda lock: ["boto3 1.0 (lock: 2.0)", "b", "c", "d", "e"])
@@ -116,18 +123,18 @@ def test_no_graphviz_and_no_browser(home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOME", str(home))
 
     assert by_name("browser").state == "optional"
-    # The wheel carries a Graphviz of its own.
+    # The wheel bundles its own Graphviz.
     assert by_name("Graphviz") == doctor.Finding("Graphviz", "ok", by_name("Graphviz").text)
     assert "pygraphviz" in by_name("Graphviz").text
 
 
-def test_disk_that_is_full(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
 
     assert by_name("disk").state == "missing"
 
 
-def test_tells_what_is_deployed_by_layer(home: Path, running: list[str]) -> None:
+def test_reports_what_is_deployed_by_layer(home: Path, running: list[str]) -> None:
     deploy(home)
 
     assert by_name("deployed").text == "dev-embedded: 3 resources: vpc 2, other 1"
@@ -135,9 +142,7 @@ def test_tells_what_is_deployed_by_layer(home: Path, running: list[str]) -> None
 
 
 @pytest.mark.parametrize("instance", ["another-one", ""])
-def test_state_of_an_embedded_aws_that_is_gone_counts_for_nothing(
-    home: Path, running: list[str], instance: str
-) -> None:
+def test_state_of_an_embedded_aws_that_is_gone_is_ignored(home: Path, running: list[str], instance: str) -> None:
     deploy(home, instance=instance)
 
     assert by_name("deployed").text == "nothing"
@@ -160,7 +165,7 @@ def test_broken_state_is_a_clear_message(home: Path) -> None:
     run = deploy(home)
     (run / "terraform.tfstate").write_text("{")
 
-    with pytest.raises(WorkbookError, match="cannot be read"):
+    with pytest.raises(WorkbookError, match="Could not read the state"):
         count_by_layer(directory(run), DEV)
 
 
@@ -180,6 +185,16 @@ def test_lock_is_compared_with_what_is_installed(tmp_path: Path) -> None:
     assert different[1] == "no-such-package not installed (lock: 1.0)"
 
 
+def test_checkpoints_are_named_with_the_memory_they_take(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert by_name("checkpoints").text == "none"
+    kept = [
+        branches.Checkpoint(name, home, 0.0, 7, alive=True, memory=memory)
+        for name, memory in (("01_vpc", 60_000_000), ("mine", 40_400_000))
+    ]
+    monkeypatch.setattr(branches, "listed", lambda: kept)
+    assert by_name("checkpoints").text == "01_vpc, mine: 100 MB of memory"
+
+
 def test_clean_refuses_while_something_is_deployed(
     home: Path, running: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,7 +209,9 @@ def test_clean_refuses_while_something_is_deployed(
     assert running == []
 
 
-def test_clean_refuses_for_a_real_account_whatever_runs_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_refuses_for_a_real_account_regardless_of_what_runs_here(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = deploy(home, "dev-aws-111122223333")
 
     assert doctor.clean() == 1
@@ -204,7 +221,7 @@ def test_clean_refuses_for_a_real_account_whatever_runs_here(home: Path, capsys:
 def test_clean_refuses_a_state_of_an_environment_it_does_not_know(home: Path) -> None:
     run = deploy(home, "prod-aws-111122223333")
 
-    with pytest.raises(WorkbookError, match="does not have"):
+    with pytest.raises(WorkbookError, match="is not in terraform/environments"):
         doctor.clean()
     assert run.is_dir()
 
@@ -225,7 +242,7 @@ def test_clean_removes_what_runs_wrote_and_keeps_what_was_installed(
     assert [entry.name for entry in home.iterdir()] == ["bin"]
     assert outside.is_dir()
     assert running == ["stopped"]
-    assert "the embedded AWS was stopped" in capsys.readouterr().out
+    assert "stopped the embedded AWS" in capsys.readouterr().out
     assert doctor.clean() == 0
 
 

@@ -1,4 +1,4 @@
-"""The set-up: one set of versions for both ways of installing, and a Terraform whose checksum is verified."""
+"""Setup: one set of versions for both ways of installing, and a Terraform whose checksum is verified."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PIP = [
     for entry in next(entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict))
     if not entry.startswith("-")
 ]
-# Programs: on PyPI there is none, or something else of that name.
+# Programs: PyPI either does not have them or has something else by that name.
 PROGRAMS = {"python", "pip", "terraform", "graphviz", "git", "make"}
 
 
@@ -68,7 +68,7 @@ def test_pip_entry_is_pinned_to_the_lock_s_version(entry: str) -> None:
     assert str(requirement.specifier) == f"=={LOCK[canonicalize_name(requirement.name)]}"
 
 
-def test_conda_environment_has_everything_the_project_asks_for() -> None:
+def test_conda_environment_has_everything_the_project_requires() -> None:
     present = {rattler.MatchSpec(entry).name.normalized for entry in CONDA} | {
         canonicalize_name(Requirement(entry).name) for entry in PIP
     }
@@ -78,7 +78,7 @@ def test_conda_environment_has_everything_the_project_asks_for() -> None:
 
 
 @pytest.mark.parametrize("requirement", wanted(), ids=lambda requirement: requirement.name)
-def test_lock_fulfils_what_the_project_asks_for(requirement: Requirement) -> None:
+def test_lock_satisfies_what_the_project_requires(requirement: Requirement) -> None:
     assert requirement.specifier.contains(LOCK[canonicalize_name(requirement.name)])
 
 
@@ -90,7 +90,7 @@ def test_lock_names_no_host_and_has_a_hash_for_every_package() -> None:
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_boto3_follows_what_the_container_s_command_line_pins() -> None:
+def test_boto3_matches_what_the_container_s_aws_cli_pins() -> None:
     assert LOCK["boto3"] == LOCK["botocore"]
 
 
@@ -107,7 +107,7 @@ def archive(content: bytes = b"#!/bin/sh\necho 'Terraform v1.11.4'\n") -> bytes:
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Address and directory of a server of releases on this machine."""
+    """URL and directory of a local release server."""
     directory = tmp_path / "releases"
     (directory / binary.VERSION).mkdir(parents=True)
 
@@ -150,7 +150,7 @@ def test_release_with_another_checksum_is_refused(releases: tuple[str, Path], tm
     url, directory = releases
     publish(directory, archive(b"something else"), checksum=hashlib.sha256(archive()).hexdigest())
 
-    with pytest.raises(WorkbookError, match=r"checksum .* discarded"):
+    with pytest.raises(WorkbookError, match=r"Discarded .* checksum"):
         binary.fetch(tmp_path / "bin", url)
 
     assert not (tmp_path / "bin").exists()
@@ -173,7 +173,7 @@ def test_no_release_or_no_network_says_what_to_install(releases: tuple[str, Path
         assert "Install Terraform" in caught.value.next_step
 
 
-def test_machine_without_a_release_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_without_a_release_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binary.platform, "machine", lambda: "riscv64")
 
     with pytest.raises(WorkbookError, match="riscv64"):
@@ -229,7 +229,7 @@ def test_make_uses_the_conda_environment_when_it_is_active() -> None:
 
 
 def set_up(tmp_path: Path, **programs: str) -> subprocess.CompletedProcess[str]:
-    """Run the set-up in an empty project, on a machine that has only these programs besides the basic ones."""
+    """Run setup in an empty project, on a machine with only these programs besides the basic ones."""
     project, search_path = tmp_path / "project", tmp_path / "path"
     (project / "scripts").mkdir(parents=True)
     search_path.mkdir()
@@ -273,4 +273,4 @@ def test_set_up_without_a_network_says_so(tmp_path: Path) -> None:
     done = set_up(tmp_path, python3='[ "$1" = -c ] || [ "$3" = --version ]')
 
     assert done.returncode == 1
-    assert "could not be installed with pip" in done.stderr
+    assert "could not install uv" in done.stderr and "with pip" in done.stderr

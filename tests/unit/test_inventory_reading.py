@@ -1,4 +1,4 @@
-"""Reading AWS: concurrency, pages, refusals, dead endpoints, number of calls. AWS is moto in this process, or canned answers."""
+"""Reading AWS: concurrency, pages, denied calls, dead endpoints, call counts. AWS is local moto or canned replies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Answer = Callable[[str, str, dict[str, Any]], dict[str, Any] | None]
 
 @functools.cache
 def shared(service: str, region: str) -> Any:
-    """A client kept for the whole module, since creating one takes longer than most tests."""
+    """A client shared by the whole module, since creating one takes longer than most tests."""
     config = Config(retries={"max_attempts": 1})
     return boto3.client(
         service, region_name=region, config=config, aws_access_key_id="test", aws_secret_access_key="test"
@@ -43,7 +43,7 @@ def moto(service: str) -> Any:
 
 
 def client_of(service: str, region: str | None) -> Any:
-    """A copy of a shared client with event handlers of its own."""
+    """A copy of a shared client with its own event handlers."""
     original = shared(service, region or SCOPE.region)
     client = object.__new__(type(original))
     client.__dict__.update(original.__dict__)
@@ -53,7 +53,7 @@ def client_of(service: str, region: str | None) -> Any:
 
 
 class Factory:
-    """A client factory that notes every call, and answers those that `answer` has something for."""
+    """A client factory that records every call and answers those for which `answer` has a reply."""
 
     def __init__(self, answer: Answer = lambda service, operation, params: None) -> None:
         self.calls: list[tuple[str, str, str]] = []
@@ -100,7 +100,7 @@ def named(name: str, kind: str) -> dict[str, Any]:
 
 
 def deploy(size: int, prefix: str = SCOPE.prefix) -> None:
-    """A small environment on moto: `size` of everything that comes in numbers."""
+    """A small environment on moto: `size` of everything that can occur more than once."""
     ec2 = moto("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **named(f"{prefix}-vpc", "vpc"))["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway(**named(f"{prefix}-igw", "internet-gateway"))["InternetGateway"][
@@ -173,6 +173,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_reads_what_is_there() -> None:
     deploy(2)
     inventory = read_inventory(Factory().client, SCOPE)
@@ -232,7 +233,7 @@ def test_one_worker_makes_one_call_at_a_time() -> None:
 
 
 def busiest(workers: int) -> int:
-    """The most calls that were on their way at once."""
+    """The largest number of calls in flight at once."""
     running, most, lock = 0, 0, threading.Lock()
 
     def create(service: str, region: str | None = None) -> Any:
@@ -369,7 +370,7 @@ def test_both_lists_of_a_paged_answer_are_joined() -> None:
     assert list(inventory["policies"]["name"]) == [f"{SCOPE.prefix}-a", f"{SCOPE.prefix}-b"]
 
 
-# ── refusals ──
+# ── denied calls ──
 
 
 def test_a_refused_call_is_a_problem_and_leaves_the_rest() -> None:
@@ -415,6 +416,7 @@ ANY_ONE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_one_call_may_be_refused() -> None:
     deploy(1)
     layer_of = {"ec2": "vpc", "iam": "iam", "s3": "s3", "ecs": "ecs", "logs": "ecs"}
@@ -447,7 +449,7 @@ def at(port: int) -> Callable[..., Any]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", free_port())) as server:
         yield server
 
@@ -463,7 +465,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     assert str(port) in caught.value.cause
     assert "then read again" in caught.value.next_step
 
-    # Again, with the session's data already loaded, to time the answer alone.
+    # Again, with the session's data already loaded, to time only the answer.
     def read() -> float:
         began = time.monotonic()
         with pytest.raises(WorkbookError, match="AWS does not answer"):
@@ -474,6 +476,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_answers_ends_at_the_time_limit(
     listener: socket.socket, capfd: pytest.CaptureFixture[str], within: Callable[..., None]
 ) -> None:

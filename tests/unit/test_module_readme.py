@@ -1,4 +1,4 @@
-"""The modules' READMEs say what their code says."""
+"""The modules' READMEs match their code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import module_readme
+from module_readme import main, modules, render
 from workbook.errors import WorkbookError
-from workbook.terraform import module_readme
-from workbook.terraform.module_readme import main, modules, render
-from workbook.terraform.settings import relative
+from workbook.terraform.hcl import relative
 
 MAIN = """# A thing that
 # does one job.
@@ -102,7 +102,7 @@ Used in [environments/dev/main.tf](../../environments/dev/main.tf) (`first`, `se
 | --- | --- |
 | `arn` | ARN. |
 
-Made from the code by `python -m workbook.terraform.module_readme`.
+Generated from the code by `python scripts/module_readme.py`.
 """
 
 
@@ -138,7 +138,7 @@ def test_the_modules_are_all_there() -> None:
 
 
 @pytest.mark.parametrize("module", modules(), ids=relative)
-def test_readme_equals_the_code(module: Path) -> None:
+def test_readme_matches_the_code(module: Path) -> None:
     assert (module / "README.md").read_text() == render(module)
 
 

@@ -1,4 +1,4 @@
-"""Free ports are free, and none that the system could have told a kernel to take."""
+"""Free ports are free, and outside the range from which the system hands out ports to others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from workbook.host import ports
 
 
-def test_two_have_different_ports_which_the_system_does_not_give_away() -> None:
+def test_two_ports_differ_and_are_below_the_ephemeral_range() -> None:
     with ports.bind() as first, ports.bind() as second:
         both = {first.getsockname()[1], second.getsockname()[1], ports.free_port()}
     assert len(both) == 3
@@ -19,14 +19,14 @@ def test_two_have_different_ports_which_the_system_does_not_give_away() -> None:
     assert max(both) < lowest
 
 
-def test_where_none_is_free_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_free_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with ports.bind() as taken:
         monkeypatch.setattr(ports, "_RANGE", range(taken.getsockname()[1], taken.getsockname()[1] + 1))
         with pytest.raises(OSError, match="No port between"):
             ports.bind()
 
 
-def test_a_port_that_is_needed_can_be_had_again_and_not_from_somebody_who_listens() -> None:
+def test_a_given_port_can_be_reused_unless_something_listens_on_it() -> None:
     with ports.bind() as first:
         first.listen()
         address = first.getsockname()

@@ -25,7 +25,7 @@ def dev() -> Inventory:
 
 
 def change(inventory: Inventory, table: str, where: Callable[[Row], bool], **values: Any) -> Inventory:
-    """The inventory with some cells of some rows exchanged; at least one row must match."""
+    """The inventory with some cells of some rows replaced; at least one row must match."""
     rows = inventory.rows(table)
     assert any(where(row) for row in rows)
     return inventory.replace(**{table: [row.replaced(**values) if where(row) else row for row in rows]})
@@ -43,7 +43,7 @@ def add(inventory: Inventory, table: str, like: Row | None = None, **values: Any
 
 
 def entry(dev: Inventory, acl: str, **values: Any) -> Cells:
-    """A network ACL entry for `acl`; protocol tcp, IPv4, all ports unless said otherwise."""
+    """A network ACL entry for `acl`; TCP, IPv4 and all ports by default."""
     known = next(row for row in dev.rows("nacl_entries") if row.network_acl == acl)
     ids = {
         key: getattr(known, key)
@@ -68,7 +68,7 @@ def stops(answer: Reach) -> list[tuple[str, str]]:
     return [(hop.direction, hop.what) for hop in answer.stops]
 
 
-# ── the matrix, as its author would state it by hand ──
+# ── the matrix, as its author would write it by hand ──
 
 EXPECTED = {
     ("internet", "alb", 80): "yes",
@@ -309,7 +309,7 @@ def test_the_answer_needs_an_entry_for_the_clients_ports(
 
 
 def test_an_answer_needs_every_port_that_the_client_may_take(dev: Inventory) -> None:
-    """A task opens connections from 32768 on, so the denial of 8080 costs it nothing; one among its ports does."""
+    """A task opens connections from port 32768 up, so denying 8080 costs it nothing; denying one of its ports does."""
     deny = entry(
         dev, PRIVATE, direction="ingress", rule_number=191, action="deny", from_port=40000, to_port=40000, ports="40000"
     )
@@ -427,7 +427,7 @@ def test_an_endpoint_that_is_not_available_is_not_reached(dev: Inventory) -> Non
 
 
 def six(dev: Inventory) -> Inventory:
-    """The public subnets with IPv6 ranges alone, opened to IPv6 on port 80."""
+    """The public subnets with IPv6 ranges only, open to IPv6 on port 80."""
     ranges = {f"{PUBLIC}-us-east-1{zone}": f"2600:1f18:0:{n}::/64" for n, zone in enumerate("abc")}
     moved = dev.replace(subnets=[row.replaced(cidr=ranges.get(row.name, row.cidr)) for row in dev.rows("subnets")])
     igw = next(r for r in dev.rows("routes") if r.target_type == "internet_gateway")
@@ -502,7 +502,7 @@ def test_an_egress_only_gateway_lets_out_and_not_in(dev: Inventory) -> None:
     assert reach(out, "alb", "::/0", 443).verdict == "yes"
 
 
-# ── what is not known, and what is asked wrongly ──
+# ── unknowns and invalid questions ──
 
 
 def test_an_address_has_security_groups_that_nobody_knows(dev: Inventory) -> None:

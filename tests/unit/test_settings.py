@@ -24,19 +24,19 @@ def write(path: Path, text: str) -> None:
     (path / "dev" / "locals.tf").write_text(text)
 
 
-def test_dev_reads_as_it_is() -> None:
+def test_settings_of_dev() -> None:
     dev = read_settings("dev")
     assert (dev.prefix, dev.region, dev.replica_region) == ("alloy-dev-take-home", "us-east-1", "us-west-2")
     assert layers_of(dev.directory) == ["vpc", "ecr", "iam", "s3", "ecs"]
 
 
-def test_an_unknown_environment_names_the_known(environments: Path) -> None:
+def test_an_unknown_environment_lists_the_known_ones(environments: Path) -> None:
     write(environments, "locals {}")
-    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT may be one of: dev"):
+    with pytest.raises(WorkbookError, match="WORKBOOK_ENVIRONMENT can be: dev"):
         read_settings("production")
 
 
-def test_broken_hcl_names_file_line_and_what(environments: Path) -> None:
+def test_broken_hcl_names_file_line_and_cause(environments: Path) -> None:
     write(environments, 'locals {\n  environment = "dev"\n  region = = "x"\n}\n')
     with pytest.raises(WorkbookError, match=r"locals\.tf, line 3 is not valid HCL"):
         read_settings("dev")
@@ -70,16 +70,16 @@ def test_root_address(address: str, root: str) -> None:
     assert root_address(address) == root
 
 
-def test_the_digest_follows_every_file_that_decides(tmp_path: Path) -> None:
+def test_the_digest_changes_with_every_relevant_file(tmp_path: Path) -> None:
     directory = tmp_path / "terraform" / "environments" / "dev"
     module = tmp_path / "terraform" / "modules" / "vpc"
     container = tmp_path / "container"
     for path in (directory, module, container):
         path.mkdir(parents=True)
     seen = {configuration_digest(directory)}
-    for path in (directory / "vpc.tf", module / "main.tf", container / "startup.sh"):
+    for path in (directory / "vpc.tf", module / "main.tf", container / "startup.sh", container / "dashboard.py"):
         path.write_text("a")
         seen.add(configuration_digest(directory))
         path.write_text("b")
         seen.add(configuration_digest(directory))
-    assert len(seen) == 7
+    assert len(seen) == 9

@@ -1,4 +1,4 @@
-"""The driver, on a real Terraform with its built-in `terraform_data`: no provider, no AWS."""
+"""The driver, on real Terraform with its built-in `terraform_data`: no provider, no AWS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ terraform {
 
 TWO = 'resource "terraform_data" "a" { input = "one" }\nresource "terraform_data" "b" { input = sensitive("hush") }\n'
 
-# Created as soon as a test lets it, by a file named go.
+# Created as soon as a test allows it, by writing a file named go.
 SLOW = """
 resource "terraform_data" "slow" {
   input = "slow"
@@ -72,7 +72,7 @@ def test_targets_restrict_the_plan(root: Path) -> None:
     assert list(make(root).make_plan(["terraform_data.a"]).actions) == ["terraform_data.a"]
 
 
-def test_a_change_names_the_attribute_and_masks_the_sensitive(root: Path) -> None:
+def test_a_change_names_the_attribute_and_masks_sensitive_values(root: Path) -> None:
     tf = make(root)
     tf.apply_plan(tf.make_plan())
     (root / "vpc.tf").write_text(TWO.replace("one", "two").replace("hush", "secret"))
@@ -93,12 +93,12 @@ def test_a_syntax_error_names_file_and_line(root: Path) -> None:
     assert caught.value._render_traceback_() == [str(caught.value)]
 
 
-def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path) -> None:
+def test_an_interrupted_apply_finishes_on_its_own_and_the_second_try_works(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW + 'resource "terraform_data" "after" { input = terraform_data.slow.output }\n')
     tf = make(root)
     plan = tf.make_plan()
     tf.on_event = interrupt_at_first_apply()
-    with pytest.raises(WorkbookError, match="goes on by itself"):
+    with pytest.raises(WorkbookError, match="continues in the background"):
         tf.apply_plan(plan)
     events = []
 
@@ -107,7 +107,7 @@ def test_an_interrupted_apply_ends_by_itself_and_the_second_try_works(root: Path
         (root / "go").touch()
 
     tf.on_event = go
-    # A stop in the middle would lose what is being created: the next command waits instead.
+    # Stopping in the middle would lose what is being created, so the next command waits instead.
     assert tf.make_plan().empty
     assert events[0] == "waiting"
     assert tf.run_directory.addresses() == ["terraform_data.after", "terraform_data.slow"]
@@ -143,6 +143,7 @@ def test_terraform_killed_in_an_apply_leaves_no_process_and_the_second_try_works
     assert tf.make_plan().empty
 
 
+@pytest.mark.slow
 def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     code = f"""
@@ -169,7 +170,9 @@ def test_an_apply_outlives_the_kernel_that_started_it(root: Path) -> None:
     assert tf.make_plan().empty
 
 
-def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_two_concurrent_applies_is_refused_and_works_afterwards(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(driver, "LOCK_SECONDS", 0)
     (root / "vpc.tf").write_text(SLOW)
     first, second = make(root), make(root)
@@ -179,7 +182,7 @@ def test_two_applies_at_once_one_is_refused_and_works_afterwards(root: Path, mon
     runner = threading.Thread(target=first.apply_plan, args=(plan,))
     runner.start()
     assert started.wait(60)
-    with pytest.raises(TerraformError, match="Another plan or apply is at work"):
+    with pytest.raises(TerraformError, match="Another plan or apply is running"):
         second.make_plan()
     (root / "go").touch()
     runner.join(60)
@@ -190,11 +193,12 @@ def test_a_stale_plan_is_refused(root: Path) -> None:
     tf = make(root)
     old = tf.make_plan()
     tf.apply_plan(tf.make_plan())
-    with pytest.raises(TerraformError, match="after this plan was made"):
+    with pytest.raises(TerraformError, match="This plan is stale"):
         tf.apply_plan(old)
     assert len(tf.run_directory.addresses()) == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     (root / "vpc.tf").write_text(SLOW)
     tf = make(root)
@@ -206,12 +210,13 @@ def test_a_target_that_is_gone_stops_the_command_quickly(root: Path) -> None:
     assert time.monotonic() - began < 50
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "vpc.tf").write_text(SLOW)
     monkeypatch.setitem(driver.TIMEOUT, "apply", 2.0)
     monkeypatch.setattr(driver, "STOP_SECONDS", 1.0)
     tf = make(root)
-    with pytest.raises(WorkbookError, match="had not ended after 2 s"):
+    with pytest.raises(WorkbookError, match="had not finished after 2 s"):
         tf.apply_plan(tf.make_plan())
 
 
@@ -239,18 +244,18 @@ def test_the_roots_need_the_same_terraform_as_the_workbook() -> None:
     }
 
 
-def test_a_provider_that_cannot_be_had_is_one_message(root: Path, tmp_path: Path) -> None:
+def test_an_unavailable_provider_is_one_message(root: Path, tmp_path: Path) -> None:
     (root / "main.tf").write_text(
         MAIN.replace(
             "backend", 'required_providers {\n    aws = { source = "example.invalid/hashicorp/aws" }\n  }\n  backend'
         )
     )
     (root / "vpc.tf").write_text('data "aws_region" "current" {}\n')
-    with pytest.raises(WorkbookError, match="provider cannot be had"):
+    with pytest.raises(WorkbookError, match="Could not download the AWS provider"):
         make(root).make_plan()
 
 
-def test_the_persons_cli_arguments_do_not_reach_terraform(root: Path) -> None:
+def test_the_user_s_cli_arguments_do_not_reach_terraform(root: Path) -> None:
     from workbook.target import Target
 
     shell = {

@@ -1,4 +1,4 @@
-"""The runner of the notebooks, on notebooks made here: what it shows, keeps, and says when something goes wrong."""
+"""The notebook runner, on notebooks made here: what it shows and keeps, and what it says when something goes wrong."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from workbook.errors import WorkbookError
 from workbook.notebooks import execute as notebook
 from workbook.notebooks import pages, walkthrough
 
+# Kernels start in about a second each.
+pytestmark = pytest.mark.slow
+
 RUN = "import sys; from pathlib import Path; from workbook.notebooks.walkthrough import walkthrough; sys.exit(walkthrough([Path(p) for p in sys.argv[1:]]))"
 
 
 def write(path: Path, *cells: str) -> Path:
-    """A notebook of these cells; one that starts with a hash or a quotation mark of HTML is markdown."""
+    """A notebook with these cells; one that starts with a heading or an HTML tag is markdown."""
     made = [new_markdown_cell(cell) if cell.startswith(("# ", "## ", "<")) else new_code_cell(cell) for cell in cells]
     nbformat.write(new_notebook(cells=made), path)
     return path
@@ -75,7 +78,7 @@ def test_executes_in_order_and_ends_with_a_summary(
     assert "Opens the walk." in index
 
 
-def test_kernel_is_this_python_and_works_beside_the_notebook(home: Path, tmp_path: Path) -> None:
+def test_kernel_is_this_python_and_runs_in_the_notebook_s_directory(home: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "a.ipynb", "import os, sys\nprint(sys.executable, os.getcwd(), os.environ['MARK'])")
     node = notebook.read(path)
 
@@ -92,7 +95,7 @@ def test_failing_cell_names_notebook_cell_and_cause(
         "# Broken",
         "1 + 1",
         "## Apply",
-        "from workbook.errors import WorkbookError\nraise WorkbookError('The subnet does not fit.', 'Mend locals.tf.', 'locals.tf, line 14')",
+        "from workbook.errors import WorkbookError\nraise WorkbookError('The subnet does not fit.', 'Fix locals.tf.', 'locals.tf, line 14')",
         "print('never')",
     )
     after = write(tmp_path / "06_after.ipynb", "# After", "print('never')")
@@ -104,11 +107,11 @@ def test_failing_cell_names_notebook_cell_and_cause(
     assert failure == [
         "FAILED  05_broken, cell 2 (Apply · from workbook.errors import WorkbookError): The subnet does not fit.",
         "locals.tf, line 14",
-        "Mend locals.tf.",
+        "Fix locals.tf.",
     ]
     assert "06_after ·" not in out
     assert "\x1b" not in out
-    # What came before it, and the error, can be looked at.
+    # The outputs up to and including the error can be viewed.
     page = (home / "05_broken.html").read_text()
     assert "The subnet does not fit." in page
     assert [cell.get("execution_count") for cell in nbformat.read(home / "05_broken.ipynb", as_version=4).cells] == [
@@ -121,7 +124,7 @@ def test_failing_cell_names_notebook_cell_and_cause(
     assert "not executed" in (home / "index.html").read_text()
 
 
-def test_unexpected_error_is_told_without_its_traceback(
+def test_unexpected_error_is_reported_without_its_traceback(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert walkthrough.walkthrough([write(tmp_path / "a.ipynb", "# A", "1 / 0")]) == 1
@@ -145,7 +148,7 @@ def test_cell_that_takes_too_long_is_interrupted(
 
     assert time.monotonic() - started < 250
     assert "no result within 2 s, so it was interrupted" in capsys.readouterr().out
-    # Interrupted, not killed: the cell could end what it had begun.
+    # Interrupted, not killed: the cell could clean up.
     assert ended.exists()
 
 
@@ -239,7 +242,7 @@ def test_bad_input_is_one_clear_message(
 
 def test_saving_twice_changes_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ipynb", "# A", "print('same')")
-    # What JupyterLab and other runners leave behind.
+    # What JupyterLab and other tools leave behind.
     node = nbformat.read(path, as_version=4)
     node.metadata["language_info"] = {"name": "python", "version": "3.12.1"}
     node.metadata["widgets"] = {"state": {}}
@@ -277,7 +280,7 @@ def test_saving_keeps_outputs_that_differ_only_in_what_nbval_does_not_compare(ho
     assert twice.cells[2].outputs != once.cells[2].outputs
 
 
-def test_saving_works_on_an_account_of_its_own_and_leaves_the_person_alone(
+def test_saving_uses_its_own_account_and_leaves_the_user_s_environment_alone(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKBOOK_TARGET", "aws")
@@ -301,7 +304,7 @@ def page(tmp_path: Path, *cells: nbformat.NotebookNode) -> str:
     return book.add(tmp_path / "notebooks" / "00_a.ipynb", node, 1.0).read_text()
 
 
-def test_page_refers_to_nothing_on_the_network(tmp_path: Path) -> None:
+def test_page_references_nothing_on_the_network(tmp_path: Path) -> None:
     text = page(tmp_path, new_markdown_cell("# A\n\n$5 and $6"), new_code_cell("1 + 1"))
 
     assert "<script" not in text
@@ -331,7 +334,7 @@ def test_page_links_to_its_neighbours_and_to_the_projects_files(tmp_path: Path) 
     assert '<a href="#Plan">Plan</a>' in text
 
 
-def test_page_keeps_what_is_folded_folded(tmp_path: Path) -> None:
+def test_page_keeps_folded_parts_folded(tmp_path: Path) -> None:
     answer = new_markdown_cell(
         "<details><summary>Why three zones?</summary>\n\nBecause **two** is one failure from one.\n\n</details>"
     )
@@ -358,7 +361,7 @@ def test_page_shows_pictures_inline_with_their_text(tmp_path: Path) -> None:
     (tmp_path / "notebooks" / "drawn.png").write_bytes(base64.b64decode(dot))
     linked = page(tmp_path, new_markdown_cell("![all of it](drawn.png) ![gone](absent.png)"))
     assert f'alt="all of it" src="data:image/png;base64,{dot}"' in linked
-    # A picture that is not there is one that the page shows by its text.
+    # For a missing picture, the page shows its alt text.
     assert 'alt="gone" src="absent.png"' in linked
 
 

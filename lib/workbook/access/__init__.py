@@ -1,8 +1,8 @@
-"""Access proofs: whether a request would be allowed, decided by an IAM policy simulator on the policies of an inventory.
+"""Access proofs: whether a request would be allowed, decided by an IAM policy simulator on an inventory's policies.
 
-What takes part: identity policies, permissions boundary, bucket, repository and trust policies, VPC endpoint policies, S3 Block Public
-Access. What does not: policies of the organization, session policies, key policies and grants of KMS, ACLs (the buckets have them
-switched off) and whether the network lets the request arrive (`workbook.network`).
+Included: identity policies, permissions boundary, bucket, repository and trust policies, VPC endpoint policies, S3
+Block Public Access. Not included: organization policies, session policies, KMS key policies and grants, ACLs (the
+buckets have them turned off), and whether the network lets the request arrive (`workbook.network`).
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ def can(
     region: str = "",
     context: Mapping[str, str] | None = None,
 ) -> Decision:
-    """Whether `principal` may do `action` on `resource`, and which statement says so; the parameters are those of `Request`.
+    """Whether `principal` can do `action` on `resource`, and which statement decides; parameters as in `Request`.
 
     Raises
     ------
-    WorkbookError : an unknown role, resource, action or endpoint; no Node; the simulator cannot be installed.
+    WorkbookError : the role, resource, action or endpoint is unknown, Node is missing, or the simulator cannot be
+        installed.
     """
     request = Request(
         principal,
@@ -65,7 +66,8 @@ def can(
 def decide(questions: Iterable[tuple[Inventory, Request]], *, keep_going: bool = False) -> list[Decision]:
     """The decision for each question, all in one run of the simulator.
 
-    With `keep_going` a question that cannot be put (no such role, no such bucket) is `unknown` with the reason; else it is an error.
+    With `keep_going` a question that cannot be asked (no such role, no such bucket) is `unknown`, with the reason;
+    otherwise it is an error.
     """
     asked = [(request, _cases(inventory, request, keep_going)) for inventory, request in questions]
     answers = iter(simulate([case.simulation for _, found in asked if not isinstance(found, str) for case in found]))

@@ -1,4 +1,4 @@
-"""Install the policy simulator, as the set-up does: `python -m workbook.access`."""
+"""Install the policy simulator, as setup does: `python -m workbook.access`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The questions of the access proofs, decided in one run: what the author expects beside what the policies say."""
+"""The questions of the access proofs, decided in one run: the expected answer next to what the policies say."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ MARKS = {"agrees": {"True": "good", "False": "bad"}, "decided": {"unknown": "war
 
 @dataclass(frozen=True)
 class Question:
-    """A request with what its author expects: `allow` or `deny`, by which kind of policy, by which statement (empty: by no Allow).
+    """A request and the expected answer: `allow` or `deny`, by which kind of policy and statement (empty: no Allow).
 
-    `attached` names a role and means: even if AdministratorAccess were attached to it.
+    `attached` names a role and means: even with AdministratorAccess attached to it.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Question:
 
 
 def questions(inventory: Inventory) -> list[Question]:
-    """The questions of `questions.toml`, with the names of this inventory."""
+    """The questions of `questions.toml`, with the names from this inventory."""
     names = {
         "account": account_of(inventory),
         "region": inventory.scope.region,
@@ -78,7 +78,7 @@ def _bucket(inventory: Inventory, short: str) -> str:
 
 
 def decisions(inventory: Inventory) -> list[tuple[Question, Decision]]:
-    """Every question with its decision, in the order of the file. One that cannot be put to this inventory is `unknown`, with the reason."""
+    """Every question with its decision, in file order. One that cannot be answered is `unknown`, with the reason."""
     asked = questions(inventory)
     whole: dict[str, Inventory] = {"": inventory}
     for role in {q.attached for q in asked if q.attached}:
@@ -88,7 +88,7 @@ def decisions(inventory: Inventory) -> list[tuple[Question, Decision]]:
 
 
 def matrix(inventory: Inventory) -> pd.DataFrame:
-    """The columns of `COLUMNS`, one question a row. `agrees`: decided as expected, by the expected policy and statement."""
+    """One row per question, with the columns `COLUMNS`. `agrees`: as expected, by the expected policy and statement."""
     rows = [
         (
             q.id,
@@ -110,14 +110,14 @@ def matrix(inventory: Inventory) -> pd.DataFrame:
 
 
 def rendered(frame: pd.DataFrame, prefix: str = "") -> Rendered:
-    """The matrix for people: the question, the verdict, and which policy and statement decided; `prefix` as in `display.table`."""
+    """The matrix as displayed: question, verdict, deciding policy and statement; `prefix` as in `display.table`."""
     brief = frame.assign(
         **{"decided by": frame["by"] + frame["statement"].map(lambda sid: f": {sid}" if sid else ": no Allow")}
     )
     brief.loc[frame["by"].isin(["", "own policies", "AWS"]), "decided by"] = frame["by"]
     return table(
         brief,
-        "Who may do what",
+        "Who can do what",
         ["question", "expected", "decided", "decided by", "agrees"],
         marks=MARKS,
         prefix=prefix,

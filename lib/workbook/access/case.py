@@ -1,8 +1,8 @@
 """What the simulator is asked about a request.
 
-Where the inventory does not hold what decides, the best is assumed for whoever asks: a principal from elsewhere may do everything its
-own account can give it, a policy that was not read allows it. A request that is refused all the same is refused for certain; one that
-gets through is `unknown`, with what was assumed. So nothing is guessed.
+If the inventory lacks what decides, the assumption favours the caller: a principal from elsewhere has every permission
+its own account can grant, and a policy that was not read allows the request. A request denied even so is certainly
+denied; one that gets through is `unknown`, with what was assumed. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbook.access.request import Request, Undecidable
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
-# Not in the request unless something puts them there, and nothing else does: absent, not unknown.
+# Not in the request unless we put them there, so they are absent rather than unknown.
 ABSENT = frozenset(
     {
         *(
@@ -31,13 +31,13 @@ ABSENT = frozenset(
     }
 )
 
-# AWS checks these against a resource that the simulator's catalogue does not know for them.
-UNDECIDABLE = {"logs:describeloggroups": "AWS checks it against log-group:*, the simulator against * alone"}
+# AWS checks these against a resource that the simulator's catalogue lacks for them.
+UNDECIDABLE = {"logs:describeloggroups": "AWS checks it against log-group:*, the simulator only against *"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the simulator is asked, what was assumed for it, what its layers are called, and which of them were made up to allow it."""
+    """What the simulator is asked, what was assumed, the names of its layers, and those only assumed to allow it."""
 
     simulation: Facts
     assumed: tuple[str, ...]
@@ -48,15 +48,15 @@ class Case:
 
 
 def cases(inventory: Inventory, request: Request) -> list[Case]:
-    """The simulations that decide a request; two where nobody can say whose bucket it asks for.
+    """The simulations that decide a request; two if it is unknown who owns the bucket.
 
     Raises
     ------
-    WorkbookError : an unknown role, resource or endpoint, or a request that cannot be.
+    WorkbookError : the role, resource or endpoint is unknown, or the request is not possible.
     """
     if request.action.count(":") != 1 or "*" in request.action:
         raise WorkbookError(
-            f"{request.action!r} is not one action.", "Write it as service:Action, such as s3:GetObject."
+            f"{request.action!r} is not a single action.", "Write it as service:Action, such as s3:GetObject."
         )
     if request.action.lower() in UNDECIDABLE:
         raise Undecidable(f"{request.action}: {UNDECIDABLE[request.action.lower()]}")
@@ -82,7 +82,7 @@ def _case(inventory: Inventory, request: Request, account: str, who: Facts, arn:
         assumed.append(f"{policy_name} is not in the inventory")
         supposed.add("resource")
     if policy and any("assumed-role/" in str(statement.get("Principal")) for statement in policy["Statement"]):
-        raise Undecidable(f"the policy of {policy_name} names single sessions of a role, and the question names none")
+        raise Undecidable(f"the policy of {policy_name} names individual role sessions, and the question names none")
     endpoint = endpoint_for(inventory, request, service, what["region"]) if request.via_endpoint else None
     context = {
         "aws:SecureTransport": "true" if request.tls else "false",
@@ -121,16 +121,17 @@ def _case(inventory: Inventory, request: Request, account: str, who: Facts, arn:
         rows = inventory.rows("endpoint_policy_statements", endpoint_id=endpoint.endpoint_id)
         if any(r.principals != ["*"] for r in rows):
             raise Undecidable(
-                f"the policy of {endpoint.name} names principals, which the simulator does not compare in endpoint policies"
+                f"the policy of {endpoint.name} names principals, which the simulator ignores in endpoint policies"
             )
         if request.action.lower() == "sts:getcalleridentity":
             raise Undecidable(
-                "sts:GetCallerIdentity needs no permission, and the simulator does not hold it against an endpoint policy"
+                "sts:GetCallerIdentity needs no permission, and the simulator does "
+                "not check it against an endpoint policy"
             )
         if not rows:
             assumed.append(f"the policy of {endpoint.name} is not in the inventory")
         else:
-            # The simulator takes "*" alone, and {"AWS": "*"} is the same.
+            # The simulator accepts only "*"; {"AWS": "*"} means the same.
             plain = [{**r.statement, "Principal": "*"} for r in rows]
             simulation["vpcEndpointPolicies"] = [{"name": endpoint.name, "policy": document(plain)}]
         names["endpoint"] = endpoint.name

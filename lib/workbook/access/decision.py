@@ -1,4 +1,4 @@
-"""What the simulator's answer means: allowed or not, by which statement, in one sentence."""
+"""The meaning of the simulator's answer: allowed or not, by which statement, in one sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDER_OF_SILENCE = ("identity", "boundary", "endpoint", "resource")
 
 @dataclass(frozen=True)
 class Layer:
-    """One kind of policy: its name, the policies, `allows`, `denies` or `silent`, and the ids of the statements that said so."""
+    """One kind of policy: name, policies, `allows`, `denies` or `silent`, and the ids of the deciding statements."""
 
     name: str
     policy: str
@@ -36,11 +36,11 @@ class Decision:
 
     Attributes
     ----------
-    allowed : None where the inventory does not hold what decides.
+    allowed : None if the inventory lacks what decides.
     by : which kind of policy decided, such as `bucket policy`.
-    policy, statement : its name, and the id of the statement; no statement where the absence of an Allow decided.
+    policy, statement : its name, and the id of the statement; no statement if the absence of an Allow decided.
     reason : one sentence.
-    layers : all kinds of policy that were asked.
+    layers : all kinds of policy that were evaluated.
     """
 
     request: Request
@@ -57,7 +57,7 @@ class Decision:
 
     @property
     def circumstances(self) -> str:
-        """How the request comes, in words."""
+        """How the request is made, in words."""
         r = self.request
         said = [
             f"through the endpoint{f' {r.via_endpoint}' if isinstance(r.via_endpoint, str) else ''}"
@@ -84,7 +84,7 @@ class Decision:
         return stack(
             note(f"{head}: {self.verdict}", colour),
             note(said),
-            table(frame, "What each kind of policy said", marks=MARKS, prefix=prefix),
+            table(frame, "Verdict of each kind of policy", marks=MARKS, prefix=prefix),
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -92,21 +92,21 @@ class Decision:
 
 
 def unknown(request: Request, why: str, layers: tuple[Layer, ...] = ()) -> Decision:
-    return Decision(request, None, "", "", "", f"Cannot be told: {why}.", layers)
+    return Decision(request, None, "", "", "", f"Cannot tell: {why}.", layers)
 
 
 def decision(request: Request, found: Iterable[tuple[Case, dict[str, Any]]]) -> Decision:
-    """The decision out of the simulator's answers; where there are two cases, what both agree on.
+    """The decision from the simulator's answers; with two cases, what both agree on.
 
     Raises
     ------
-    WorkbookError : the request is not one that AWS knows, or a policy that the simulator refuses to read.
+    WorkbookError : AWS has no such request, or the simulator rejects a policy.
     """
     decided = [_one(request, case, answer) for case, answer in found]
     if len({d.allowed for d in decided}) == 1:
         return decided[0]
     return unknown(
-        request, f"it depends on whose {request.resource} is", next(d.layers for d in decided if d.allowed is not False)
+        request, f"it depends on who owns {request.resource}", next(d.layers for d in decided if d.allowed is not False)
     )
 
 
@@ -123,7 +123,7 @@ def _one(request: Request, case: Case, answer: dict[str, Any]) -> Decision:
     if not case.simulation["identityPolicies"] and (
         not isinstance(case.simulation["request"]["principal"], str) or case.names["identity"] == ""
     ):
-        asked.pop("identity", None)  # Who has no identity policies by nature is not refused by them.
+        asked.pop("identity", None)  # A principal that cannot have identity policies is not denied by them.
     layers = tuple(
         Layer(names[key], case.names[key], "assumed", ())
         if key in case.supposed
@@ -162,7 +162,7 @@ def _one(request: Request, case: Case, answer: dict[str, Any]) -> Decision:
     if open_keys:
         keys = ", ".join(sorted(open_keys))
         return unknown(
-            request, f"a condition looks at {keys}, which the question does not say; give it as context", layers
+            request, f"a condition depends on {keys}, which the question leaves open; pass it as context", layers
         )
     if answer["result"] == "Allowed":
         if case.assumed:
@@ -171,10 +171,11 @@ def _one(request: Request, case: Case, answer: dict[str, Any]) -> Decision:
     if "s3-bpa" in answer["blockedBy"]:
         policy = case.names["resource"]
         return Decision(
-            request, False, "block public access", policy, "", f"Block Public Access of {policy} refuses it.", layers
+            request, False, "block public access", policy, "", f"Block Public Access on {policy} denies it.", layers
         )
     silent = [key for key in _ORDER_OF_SILENCE if key in asked and asked[key]["result"] == "ImplicitlyDenied"]
-    # Within an account one Allow is enough, in an identity policy or in the resource's, so the other's silence refuses nothing.
+    # Within an account one Allow is enough, in an identity or a resource policy, so the silence of the other denies
+    # nothing.
     if _verdict(asked.get("resource")) == "allows" and "boundary" in silent:
         silent = [key for key in silent if key != "identity"]
     key = silent[0] if silent else "resource"
@@ -193,7 +194,7 @@ def _allowed(
             "own policies",
             "",
             "",
-            "Nothing in the inventory refuses it, and its own policies allow it.",
+            "Nothing in the inventory denies it, and its own policies allow it.",
             layers,
         )
     for key in ("identity", "resource"):
@@ -215,7 +216,7 @@ def _allowed(
                 f"The {names[key]} {_of(key, policy)} allows it ({sid}){also}.",
                 layers,
             )
-    return Decision(request, True, "AWS", "", "", "AWS answers it for everyone who signs the request.", layers)
+    return Decision(request, True, "AWS", "", "", "AWS allows it for anyone who signs the request.", layers)
 
 
 def _verdict(found: dict[str, Any] | None) -> str:
@@ -243,10 +244,10 @@ def _of(key: str, policy: str) -> str:
 
 def _silence(key: str, policy: str) -> str:
     return {
-        "identity": f"No statement of {policy} allows it.",
-        "boundary": f"No statement of the permissions boundary {policy} allows it, whatever the identity policies say.",
-        "endpoint": f"No statement of the policy of {policy} lets it through.",
-        "resource": f"No statement of the policy of {policy} allows it for this principal.",
+        "identity": f"No statement in {policy} allows it.",
+        "boundary": f"No statement in the permissions boundary {policy} allows it, whatever the identity policies say.",
+        "endpoint": f"No statement in the policy of {policy} allows it.",
+        "resource": f"No statement in the policy of {policy} allows it for this principal.",
     }[key]
 
 
@@ -254,15 +255,16 @@ def _wrong(request: Request, answer: dict[str, Any]) -> WorkbookError:
     error = answer["error"] or {"message": answer["type"]}
     message = error["message"]
     if message in ("invalid.action", "invalid.service"):
-        return WorkbookError(f"AWS has no action {request.action}.", "Look at its spelling.")
+        return WorkbookError(f"AWS has no action {request.action}.", "Check its spelling.")
     if message == "must.use.wildcard":
-        return WorkbookError(f"{request.action} has no resource of its own.", "Ask with the resource *.")
+        return WorkbookError(f"{request.action} does not support a specific resource.", "Use the resource *.")
     if message in ("no.resource.types", "multiple.resource.types", "wildcard"):
         return WorkbookError(
             f"{request.action} does not apply to {request.resource}.",
-            "An object is bucket/key, a log stream is group:log-stream:name; actions that need a resource need exactly one.",
+            "Write an object as bucket/key, a log stream as group:log-stream:name; "
+            "actions on a resource take exactly one.",
         )
     details = "\n".join(f"{kind}: {value}" for kind, value in error.items() if kind != "message")
     return WorkbookError(
-        f"The policy simulator refuses the question ({message}).", "Look at the policy it names.", details[:800]
+        f"The policy simulator rejected the question ({message}).", "Check the policy it names.", details[:800]
     )

@@ -1,4 +1,4 @@
-"""Who asks and what for: names and ARNs become the policies, facts and gaps of the inventory about them."""
+"""Who asks and for what: turns names and ARNs into what the inventory knows about them: policies, facts and gaps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workbook.inventory import TABLES, Inventory, Row
 
 Facts = dict[str, Any]
 
-# Services that let no resource carry a policy of its own for the actions one would ask about here, so that the identity side decides.
-# CloudWatch Logs has policies for other services only.
+# Services without resource policies for the actions asked about here, so the identity side decides. CloudWatch Logs has
+# resource policies for other AWS services only.
 NO_RESOURCE_POLICIES = frozenset(
     {
         *(
@@ -34,13 +34,13 @@ _TABLE_OF = {"s3": "buckets", "ecr": "repositories", "logs": "log_groups", "iam"
 
 
 def account_of(inventory: Inventory) -> str:
-    """The account's id, from the ARNs of what is in it."""
+    """The account id, from the ARNs in the inventory."""
     for table, column in (("roles", "role_arn"), ("repositories", "repository_arn"), ("clusters", "cluster_arn")):
         for row in inventory.rows(table) if table in inventory else []:
             arn = str(getattr(row, column))
             if arn.count(":") >= 5:
                 return arn.split(":")[4]
-    raise WorkbookError("The inventory holds no role, repository or cluster, so no account id.", "Deploy iam first.")
+    raise WorkbookError("The inventory has no role, repository or cluster to tell the account id.", "Deploy iam first.")
 
 
 def document(statements: Iterable[Any]) -> Facts:
@@ -48,7 +48,7 @@ def document(statements: Iterable[Any]) -> Facts:
 
 
 def _short(inventory: Inventory, table: str, name: str) -> Row | None:
-    """The row called `name`, with or without the common prefix, and without the random end of a bucket's name."""
+    """The row called `name`, with or without the common prefix, and without the random suffix of a bucket name."""
     rows, prefix = inventory.rows(table) if table in inventory else (), inventory.scope.prefix
     exact = [row for row in rows if row.name in (name, f"{prefix}-{name}")]
     close = [row for row in rows if str(row.name).startswith(f"{prefix}-{name}-")] if table == "buckets" else []
@@ -88,10 +88,10 @@ def principal(inventory: Inventory, request: Request, account: str) -> Facts:
         known = ", ".join(str(row.name) for row in roles)
         raise WorkbookError(
             f"There is no role {name!r} in the inventory.",
-            f"Roles: {known or 'none'}. Or an ARN, a service, anonymous, deployer.",
+            f"Roles: {known or 'none'}. An ARN, a service, anonymous or deployer is fine too.",
         )
     theirs = {
-        "name": f"what {arn} may do",
+        "name": f"the policies of {arn}",
         "policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
     }
     kind = "AssumedRole" if ":role/" in arn or ":assumed-role/" in arn else "User"
@@ -126,7 +126,7 @@ def _role(inventory: Inventory, role: Row) -> Facts:
     boundary = [r.statement for r in rows if r.kind == "boundary" and r.policy_arn == role.boundary_arn]
     missing = [name for name, found in own if not found]
     assumed = [
-        f"what {name} says is not in the inventory"
+        f"the content of {name} is not in the inventory"
         for name in [*missing, *([role.boundary] if role.boundary and not boundary else [])]
     ]
     if role.boundary is None:
@@ -154,7 +154,7 @@ def _role(inventory: Inventory, role: Row) -> Facts:
 
 
 def operators(inventory: Inventory) -> list[str]:
-    """The ARNs that the bucket policies exempt from their denials, besides roles of the inventory."""
+    """The ARNs that the bucket policies exempt from their Deny statements, other than roles in the inventory."""
     roles = {row.role_arn for row in inventory.rows("roles")}
     found: dict[str, None] = {}
     for row in inventory.rows("bucket_policy_statements"):
@@ -163,7 +163,7 @@ def operators(inventory: Inventory) -> list[str]:
             found |= dict.fromkeys([values] if isinstance(values, str) else values)
     left = [arn for arn in found if arn not in roles]
     if not left:
-        raise WorkbookError("No bucket policy names an operator.", "Ask with the ARN of whoever deploys.")
+        raise WorkbookError("No bucket policy names an operator.", "Use the deployer's ARN.")
     return left
 
 
@@ -178,7 +178,7 @@ def resource(inventory: Inventory, request: Request, account: str) -> tuple[str,
         else _arn(inventory, service, request.resource)
     )
     if "*" in arn and arn != "*":
-        raise WorkbookError(f"{arn} is many resources.", "Ask about one of them.")
+        raise WorkbookError(f"{arn} is more than one resource.", "Ask about one of them.")
     parts = arn.split(":", 5) if arn != "*" else ["", "", "", "", "", ""]
     what: Facts = {
         "account": parts[4] or account,
@@ -204,8 +204,8 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
     table = _TABLE_OF.get(service)
     if table is None:
         raise WorkbookError(
-            f"The access proofs know no {service} resource by name.",
-            "Give its ARN, or * for an action without a resource.",
+            f"The access proofs cannot find {service} resources by name.",
+            "Give the ARN, or * for an action without a resource.",
         )
     base, rest = name, ""
     if table == "buckets" and "/" in name:
@@ -217,7 +217,7 @@ def _arn(inventory: Inventory, service: str, name: str) -> str:
         known = ", ".join(str(r.name) for r in inventory.rows(table))
         raise WorkbookError(
             f"There is nothing called {base!r} among the {table.replace('_', ' ')}.",
-            f"There are: {known or 'none'}. Or give an ARN.",
+            f"Known: {known or 'none'}. An ARN is fine too.",
         )
     column = {
         "buckets": "bucket_arn",
@@ -267,7 +267,7 @@ def endpoint_for(inventory: Inventory, request: Request, service: str, region: s
         )
     if region != inventory.scope.region:
         raise WorkbookError(
-            f"The endpoint {found[0].name} serves {inventory.scope.region}, the resource is in {region}.",
-            "Ask without the endpoint.",
+            f"The endpoint {found[0].name} serves {inventory.scope.region}, but the resource is in {region}.",
+            "Leave out the endpoint.",
         )
     return found[0]

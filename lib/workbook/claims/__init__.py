@@ -1,4 +1,4 @@
-"""The take-home's own sentences, each shown or refuted on the live inventory. Pure: nothing here calls AWS."""
+"""The take-home's own statements, each proved or disproved on the live inventory. Pure: nothing here calls AWS."""
 
 import importlib
 import pkgutil

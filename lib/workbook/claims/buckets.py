@@ -1,4 +1,4 @@
-"""Which bucket is for what: data, logs, replica. Told from what the buckets do, not from their names."""
+"""Which bucket is for what: data, logs, replica. Determined by what the buckets do, not by their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG_WRITERS = {
 
 
 def log_buckets(view: View) -> set[str]:
-    """Names of the buckets that take the logs of AWS's log services."""
+    """Names of the buckets that AWS's log services can write to."""
     return {
         s.bucket
         for s in allowed(view["bucket_policy_statements"])
@@ -23,7 +23,7 @@ def log_buckets(view: View) -> set[str]:
 
 
 def replicas(view: View) -> set[str]:
-    """Names of the buckets that others are replicated to, or that stand in the replica's region for it."""
+    """Names of the buckets that others are replicated to, or that are in the replica region."""
     destinations = {rule.destination for rule in view["bucket_replication_rules"]}
     return {
         bucket.name
@@ -33,6 +33,6 @@ def replicas(view: View) -> set[str]:
 
 
 def data_buckets(view: View) -> list[Any]:
-    """The buckets with the application's data: the ones that are neither for logs nor replicas."""
+    """The buckets with the application's data: those that are neither log buckets nor replicas."""
     others = log_buckets(view) | replicas(view)
     return [bucket for bucket in view["buckets"] if bucket.name not in others]

@@ -1,4 +1,4 @@
-"""What the two documents of the take-home say, bullet by bullet, and which claims stand behind each (bullets.toml)."""
+"""What the take-home's two documents say, bullet by bullet, and which claims back each bullet (bullets.toml)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Bullet:
 
     Attributes
     ----------
-    document, section : where it stands.
-    says : the bullet, in short.
-    claims : ids of the claims that show or refute it.
-    why_not : why it has no claim; or what of it no claim covers.
+    document, section : where it is.
+    says : the bullet, shortened.
+    claims : ids of the claims that prove or disprove it.
+    why_not : why it has no claim, or what part of it no claim covers.
     """
 
     document: str
@@ -47,5 +47,5 @@ BULLETS: list[Bullet] = _load()
 
 
 def sources_of(claim: str) -> list[str]:
-    """Where a claim is said, such as `README, Data Security: S3 Versioning …`; empty for claims that go beyond the documents."""
+    """Where the documents make a claim, such as `README, Data Security: S3 Versioning …`; empty if they do not."""
     return [f"{bullet.document}, {bullet.section}: {bullet.says}" for bullet in BULLETS if claim in bullet.claims]

@@ -12,7 +12,7 @@ claim = claims_of("ecr")
 PULL = frozenset({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"})
 
 
-@claim("ECR-SCAN", "high", "Every image is scanned for known vulnerabilities when it is pushed.")
+@claim("ECR-SCAN", "high", "Every image is scanned for known vulnerabilities on push.")
 def scan(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         yield evidence(
@@ -20,7 +20,7 @@ def scan(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECR-FINDINGS", "medium", "The scan finds what is vulnerable.", limit="ecr-lifecycle-and-scan")
+@claim("ECR-FINDINGS", "medium", "Image scans find known vulnerabilities.", limit="ecr-lifecycle-and-scan")
 def findings(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         yield evidence(
@@ -38,13 +38,13 @@ def encryption(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECR-IMMUTABLE", "high", "A tag means one image for ever: what was scanned is what runs.")
+@claim("ECR-IMMUTABLE", "high", "A tag always refers to the same image, so what was scanned is what runs.")
 def immutable(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         yield evidence(repository.name, f"tags {repository.tag_mutability}", repository.tag_mutability == "IMMUTABLE")
 
 
-@claim("ECR-LIFECYCLE-UNTAGGED", "low", "Images without a tag are cleaned up within two weeks.")
+@claim("ECR-LIFECYCLE-UNTAGGED", "low", "Untagged images are removed within two weeks.")
 def lifecycle_untagged(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         rules = [
@@ -60,7 +60,7 @@ def lifecycle_untagged(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECR-LIFECYCLE-TAGGED", "low", "Of the tagged images enough stay to roll back, and no more.")
+@claim("ECR-LIFECYCLE-TAGGED", "low", "Enough tagged images are kept to roll back, and older ones expire.")
 def lifecycle_tagged(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         rules = [
@@ -81,7 +81,7 @@ def lifecycle_tagged(view: View) -> Iterator[Evidence]:
 @claim(
     "ECR-POLICY",
     "high",
-    "A repository policy names the roles that may pull: no stranger, no other account, not everyone.",
+    "The repository policy lists the roles that can pull: no strangers, no other accounts, not everyone.",
 )
 def policy(view: View) -> Iterator[Evidence]:
     roles = {role.role_arn: role.name for role in view["roles"]}
@@ -98,13 +98,13 @@ def policy(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("ECR-POLICY-PULL-ONLY", "high", "The repository policy allows pulling, not pushing and not deleting.")
+@claim("ECR-POLICY-PULL-ONLY", "high", "The repository policy allows pulling, but not pushing or deleting.")
 def policy_pull_only(view: View) -> Iterator[Evidence]:
     for s in allowed(view["repository_policy_statements"]):
         yield evidence(s.repository, f"{s.sid}: {', '.join(s.actions)}", set(s.actions) <= PULL)
 
 
-@claim("ECR-POLICY-ENFORCED", "medium", "Whoever the policies do not name cannot pull.", limit="resource-policies")
+@claim("ECR-POLICY-ENFORCED", "medium", "Only principals that the policies name can pull.", limit="resource-policies")
 def policy_enforced(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         yield evidence(

@@ -1,4 +1,4 @@
-"""Claims about the service: where tasks run, what they run, as whom. The load balancer in front: alb.py."""
+"""Claims about the service: where tasks run, what they run, and as which user. The load balancer is in ecs_alb.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE_KEY|ACCESS_KEY|API_KEY|
 
 
 def application(view: View) -> list[Any]:
-    """The containers that answer on a port, as opposed to those that prepare."""
+    """The containers that listen on a port, as opposed to init containers."""
     return [container for container in view["containers"] if container.port]
 
 
@@ -26,7 +26,7 @@ def startup(container: Any) -> str:
 
 
 def tag_of(image: str) -> str:
-    """What stands after the last colon of an image's name; empty for none."""
+    """The tag of an image name; empty if it has none."""
     _, _, tag = image.rpartition("/")[2].partition(":")
     return tag
 
@@ -34,15 +34,13 @@ def tag_of(image: str) -> str:
 # ── where ──
 
 
-@claim("ECS-FARGATE", "high", "Tasks run on Fargate: no instances of ours to patch.")
+@claim("ECS-FARGATE", "high", "Tasks run on Fargate, so we have no instances to patch.")
 def fargate(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         yield evidence(service.name, service.launch_type or "no launch type", service.launch_type == "FARGATE")
 
 
-@claim(
-    "ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets: no route of theirs leads to the internet gateway."
-)
+@claim("ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets, which have no route to the internet gateway.")
 def private_subnets(view: View) -> Iterator[Evidence]:
     known = view.by_key("subnets")
     for service in view["services"]:
@@ -62,7 +60,7 @@ def no_public_ip(view: View) -> Iterator[Evidence]:
 @claim(
     "ECS-MULTI-AZ",
     "high",
-    "At least two tasks run, in subnets of at least three zones: the service survives the loss of one.",
+    "At least two tasks run, in subnets across at least three zones, so the service survives the loss of one.",
 )
 def multi_az(view: View) -> Iterator[Evidence]:
     zones = {subnet.subnet_id: subnet.az for subnet in view["subnets"]}
@@ -70,12 +68,12 @@ def multi_az(view: View) -> Iterator[Evidence]:
         spread = {zones[id] for id in service.subnet_ids if id in zones}
         yield evidence(
             service.name,
-            f"{service.desired} tasks over {len(spread)} zones",
+            f"{service.desired} tasks across {len(spread)} zones",
             len(spread) >= 3 and (service.desired or 0) >= 2,
         )
 
 
-@claim("ECS-RUNNING", "high", "As many tasks run as are wanted.", limit="ecs-simulated", visible_on_aws=True)
+@claim("ECS-RUNNING", "high", "The desired number of tasks is running.", limit="ecs-simulated", visible_on_aws=True)
 def running(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         yield evidence(
@@ -85,7 +83,7 @@ def running(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-AUTOSCALING", "medium", "The number of tasks follows the load, between limits.")
+@claim("ECS-AUTOSCALING", "medium", "The number of tasks follows the load, within limits.")
 def autoscaling(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         rules = view.rows("autoscaling", resource_id=service.resource_id)
@@ -97,14 +95,19 @@ def autoscaling(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-CIRCUIT-BREAKER", "medium", "A release that does not come up is rolled back by itself.")
+@claim(
+    "ECS-CIRCUIT-BREAKER",
+    "medium",
+    "A release that fails to start is rolled back automatically; only a service's first deployment has nothing to "
+    "roll back to.",
+)
 def circuit_breaker(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         what = f"circuit breaker {'on' if service.circuit_breaker else 'off'}, rollback {'on' if service.rollback else 'off'}"
         yield evidence(service.name, what, service.circuit_breaker and service.rollback)
 
 
-@claim("ECS-EXEC-OFF", "high", "Nobody opens a shell in a running task.")
+@claim("ECS-EXEC-OFF", "high", "Nobody can open a shell in a running task.")
 def exec_off(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         yield evidence(
@@ -112,7 +115,7 @@ def exec_off(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-INSIGHTS", "low", "Container Insights measures the cluster.")
+@claim("ECS-INSIGHTS", "low", "Container Insights monitors the cluster.")
 def insights(view: View) -> Iterator[Evidence]:
     for cluster in view["clusters"]:
         yield evidence(
@@ -125,23 +128,26 @@ def insights(view: View) -> Iterator[Evidence]:
 # ── what ──
 
 
-@claim("ECS-IMAGE-OFFICIAL", "high", "Containers run AWS's own CLI image, with nothing of ours built into it.")
+@claim("ECS-IMAGE-OFFICIAL", "high", "Containers run AWS's official CLI image, with nothing of ours built in.")
 def image_official(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
         yield evidence(container.name, container.image, container.image.startswith(AWS_REGISTRY))
 
 
-@claim("ECS-IMAGE-PINNED", "medium", "The image is pinned, so that what runs is what was tested.")
+@claim("ECS-IMAGE-PINNED", "medium", "The image is pinned, so what runs is what was tested.")
 def image_pinned(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
         if "@sha256:" not in container.image and re.fullmatch(r"\d+\.\d+\.\d+", tag_of(container.image)):
-            reason = "The version is named by its full tag, as the take-home has it; only a digest would rule out that AWS moves the tag."
+            reason = (
+                "The image has a full version tag, as in the take-home; only a digest "
+                "would rule out AWS moving the tag."
+            )
             yield accepted(container.name, container.image, reason)
         else:
             yield evidence(container.name, container.image, "@sha256:" in container.image)
 
 
-@claim("ECS-IMAGE-PATH", "medium", "Images come from a registry of the account, through the ECR endpoints.")
+@claim("ECS-IMAGE-PATH", "medium", "Images come from the account's own registry, through the ECR endpoints.")
 def image_path(view: View) -> Iterator[Evidence]:
     registries = [repository.uri for repository in view["repositories"]]
     for container in view["containers"]:
@@ -149,7 +155,8 @@ def image_path(view: View) -> Iterator[Evidence]:
             yield accepted(
                 container.name,
                 container.image,
-                "The take-home runs AWS's public image; the endpoints serve private registries only, so it comes through NAT.",
+                "The take-home runs AWS's public image; the endpoints serve only "
+                "private registries, so it is pulled through NAT.",
             )
         else:
             yield evidence(container.name, container.image, any(container.image.startswith(uri) for uri in registries))
@@ -171,7 +178,8 @@ def s3_check(view: View) -> Iterator[Evidence]:
 @claim(
     "ECS-PAGE",
     "low",
-    "The container writes a page of what it found and serves it with Python's own HTTP server; no package is installed.",
+    "The container writes a page of its findings and serves it with Python's "
+    "built-in HTTP server; it installs no packages.",
 )
 def page(view: View) -> Iterator[Evidence]:
     for container in application(view):
@@ -188,7 +196,7 @@ def page(view: View) -> Iterator[Evidence]:
 @claim(
     "ECS-FEATURES",
     "low",
-    "The page is told which protections are configured: the list comes from Terraform, not from the page.",
+    "The page shows which protections are configured: the list comes from Terraform, not from the page itself.",
 )
 def features(view: View) -> Iterator[Evidence]:
     for container in application(view):
@@ -197,7 +205,7 @@ def features(view: View) -> Iterator[Evidence]:
         yield evidence(container.name, ", ".join(titles) or "none", len(titles) >= 5)
 
 
-@claim("ECS-PORT", "medium", "Container, service and target group agree on the port.")
+@claim("ECS-PORT", "medium", "Container, service and target group use the same port.")
 def port(view: View) -> Iterator[Evidence]:
     groups = {arn: group.port for arn, group in view.by_key("target_groups").items()}
     for service in view["services"]:
@@ -210,18 +218,21 @@ def port(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-HEALTH-CHECK", "medium", "A container health check verifies the access to S3.")
+@claim("ECS-HEALTH-CHECK", "medium", "A container health check verifies access to S3.")
 def health_check(view: View) -> Iterator[Evidence]:
     for container in application(view):
         check = container.health_check
         if "/health" in check and "s3" not in check:
-            reason = "On purpose liveness only: were it tied to S3, an S3 outage would restart every task for nothing. The page shows the bucket's state."
+            reason = (
+                "Liveness only, on purpose: if it depended on S3, an S3 outage would restart every task for nothing. "
+                "The page shows the bucket's state."
+            )
             yield accepted(container.name, check, reason)
         else:
             yield evidence(container.name, check or "no health check", "s3 ls" in check)
 
 
-@claim("ECS-HEALTH-INTERVAL", "low", "Health and bucket are checked every 30 seconds.")
+@claim("ECS-HEALTH-INTERVAL", "low", "Container health and bucket access are checked every 30 seconds.")
 def health_interval(view: View) -> Iterator[Evidence]:
     for container in application(view):
         again = container.environment.get("CHECK_INTERVAL", "")
@@ -235,7 +246,7 @@ def health_interval(view: View) -> Iterator[Evidence]:
 # ── as whom ──
 
 
-@claim("ECS-SEPARATE-ROLES", "high", "ECS starts a task with one role, the application runs with another.")
+@claim("ECS-SEPARATE-ROLES", "high", "ECS starts a task with one role; the application runs with another.")
 def separate_roles(view: View) -> Iterator[Evidence]:
     for task in view["task_definitions"]:
         what = f"execution {task.execution_role or 'none'}, task {task.task_role or 'none'}"
@@ -254,7 +265,10 @@ def non_root(view: View) -> Iterator[Evidence]:
             and container.dropped_capabilities == ["ALL"]
         )
         if root and container.user and harmless:
-            reason = "A Fargate volume belongs to root; one container opens it to the application and ends before that starts, without any capability."
+            reason = (
+                "A Fargate volume belongs to root, so one container opens it up for the application; it has no "
+                "capabilities and exits before the application starts."
+            )
             yield accepted(container.name, f"user {container.user}", reason)
         else:
             yield evidence(container.name, f"user {container.user or 'of the image'}", not root)
@@ -290,7 +304,7 @@ def not_privileged(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-NO-SECRETS", "high", "No secret stands in an environment variable.")
+@claim("ECS-NO-SECRETS", "high", "No environment variable holds a secret.")
 def no_secrets(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
         found = sorted(name for name in container.environment if SECRET_NAME.search(name))
@@ -301,7 +315,7 @@ def no_secrets(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ECS-LOGS", "high", "Every container logs to CloudWatch, to a log group that is there.")
+@claim("ECS-LOGS", "high", "Every container logs to an existing CloudWatch log group.")
 def logs(view: View) -> Iterator[Evidence]:
     groups = view.by_key("log_groups")
     for container in view["containers"]:

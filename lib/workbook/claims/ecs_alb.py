@@ -1,4 +1,4 @@
-"""Claims about the load balancer, the one thing that faces the internet. It belongs to the layer ecs."""
+"""Claims about the load balancer, the only part that faces the internet. It belongs to the ecs layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
 
 claim = claims_of("ecs")
 
-# Policies that refuse everything below TLS 1.2.
+# Policies that reject everything below TLS 1.2.
 MODERN_TLS = (
     "ELBSecurityPolicy-TLS13-1-2-",
     "ELBSecurityPolicy-TLS13-1-3-",
@@ -17,7 +17,7 @@ MODERN_TLS = (
 )
 
 
-@claim("ALB-SUBNETS", "high", "The load balancer stands in public subnets of at least two zones.")
+@claim("ALB-SUBNETS", "high", "The load balancer runs in public subnets of at least two zones.")
 def subnets(view: View) -> Iterator[Evidence]:
     known = view.by_key("subnets")
     for balancer in view["load_balancers"]:
@@ -29,22 +29,25 @@ def subnets(view: View) -> Iterator[Evidence]:
             and all(s.tier == "public" for s in found)
             and len(zones) >= 2
         )
-        yield evidence(balancer.name, ", ".join(sorted(f"{s.tier} {s.az}" for s in found)) or "no subnet known", fine)
+        yield evidence(balancer.name, ", ".join(sorted(f"{s.tier} {s.az}" for s in found)) or "no known subnet", fine)
 
 
-@claim("ALB-HTTPS", "high", "Clients reach the application over HTTPS only.")
+@claim("ALB-HTTPS", "high", "Clients reach the application only over HTTPS.")
 def https(view: View) -> Iterator[Evidence]:
     encrypted = {listener.load_balancer_arn for listener in view["listeners"] if listener.protocol == "HTTPS"}
     for listener in view["listeners"]:
         what = f"{listener.protocol} {listener.port}: {listener.action}"
         if listener.protocol == "HTTP" and listener.port == 80 and listener.load_balancer_arn not in encrypted:
-            reason = "A certificate needs a domain, and the take-home has none: certificate_arn in locals.tf adds HTTPS and turns HTTP into a redirect."
+            reason = (
+                "A certificate needs a domain, and the take-home has none; setting certificate_arn in locals.tf adds "
+                "HTTPS and redirects HTTP to it."
+            )
             yield accepted(listener.load_balancer, what, reason)
         else:
             yield evidence(listener.load_balancer, what, listener.protocol == "HTTPS" or listener.action == "redirect")
 
 
-@claim("ALB-TLS-POLICY", "high", "HTTPS listeners refuse everything below TLS 1.2.")
+@claim("ALB-TLS-POLICY", "high", "HTTPS listeners reject everything below TLS 1.2.")
 def tls_policy(view: View) -> Iterator[Evidence]:
     for listener in view["listeners"]:
         if listener.protocol == "HTTPS":
@@ -69,7 +72,11 @@ def drop_headers(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ALB-ACCESS-LOGS", "medium", "The load balancer logs every request to the log bucket, and the bucket lets it.")
+@claim(
+    "ALB-ACCESS-LOGS",
+    "medium",
+    "The load balancer logs requests to the log bucket, whose policy allows it; delivery is best effort.",
+)
 def access_logs(view: View) -> Iterator[Evidence]:
     for balancer in view["load_balancers"]:
         bucket, _, prefix = balancer.access_logs.partition("/")
@@ -86,12 +93,13 @@ def access_logs(view: View) -> Iterator[Evidence]:
         )
         yield evidence(
             balancer.name,
-            f"to {balancer.access_logs or 'nowhere'}{'' if open_to_it or not bucket else ', which does not take them'}",
+            "to "
+            f"{balancer.access_logs or 'nowhere'}{'' if open_to_it or not bucket else ', which does not accept them'}",
             bucket and open_to_it,
         )
 
 
-@claim("ALB-LOGS-ARRIVE", "medium", "Access logs of the load balancer arrive in the bucket.", limit="elb-simulated")
+@claim("ALB-LOGS-ARRIVE", "medium", "The load balancer's access logs arrive in the bucket.", limit="elb-simulated")
 def logs_arrive(view: View) -> Iterator[Evidence]:
     buckets = view.by_key("buckets")
     for balancer in view["load_balancers"]:
@@ -108,13 +116,15 @@ def deletion_protection(view: View) -> Iterator[Evidence]:
             yield accepted(
                 balancer.name,
                 "off",
-                "dev is torn down at the end of the day; force_destroy = false in locals.tf protects it.",
+                "dev is torn down at the end of the day; force_destroy = false in locals.tf turns protection on.",
             )
         else:
             yield evidence(balancer.name, "on" if balancer.deletion_protection else "off", balancer.deletion_protection)
 
 
-@claim("ALB-HEALTH-PATH", "medium", "The load balancer asks /health and sends requests only to tasks that answer 200.")
+@claim(
+    "ALB-HEALTH-PATH", "medium", "The load balancer checks /health and sends requests only to tasks that return 200."
+)
 def health_path(view: View) -> Iterator[Evidence]:
     for group in view["target_groups"]:
         yield evidence(
@@ -124,7 +134,7 @@ def health_path(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("ALB-TARGETS", "medium", "Requests go straight to the tasks' own addresses.")
+@claim("ALB-TARGETS", "medium", "Requests go straight to the tasks' IP addresses.")
 def targets(view: View) -> Iterator[Evidence]:
     for group in view["target_groups"]:
         yield evidence(group.name, f"target type {group.target_type}", group.target_type == "ip")

@@ -1,8 +1,8 @@
-"""What a claim is, and how it is judged.
+"""What a claim is, and how its verdict is decided.
 
-A claim is a sentence of the take-home with a small function that looks at the inventory and yields one `Seen` for each resource
-it looked at. The verdict follows from what it yields, and from nothing else: nothing looked at is a FAIL, and so is anything
-that is neither as claimed nor a deviation the claim gives a reason for.
+A claim is a sentence of the take-home with a small function that reads the inventory and yields one `Evidence` for each
+resource it checks. The verdict depends only on what it yields: no evidence is a FAIL, and so is any deviation that the
+claim gives no reason for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 
 class Verdict(StrEnum):
-    """What became of a claim. EXCEPTION: true but for deviations that are named with their reasons."""
+    """The verdict on a claim. EXCEPTION: true except for deviations, each listed with its reason."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -37,10 +37,10 @@ class Evidence:
     Attributes
     ----------
     resource : the resource's name.
-    observed : what was observed of it.
+    observed : what was observed about it.
     ok : whether it is as claimed.
-    reason : why a deviation is accepted, or why the claim does not apply to this resource; else empty.
-    applies : False where the claim does not apply to this resource.
+    reason : why a deviation is accepted, or why the claim does not apply to this resource; otherwise empty.
+    applies : False if the claim does not apply to this resource.
     """
 
     resource: str
@@ -51,22 +51,22 @@ class Evidence:
 
 
 def evidence(resource: str, what: str, ok: Any) -> Evidence:
-    """Evidence that is as claimed, or is not. What AWS did not tell (None) is not."""
+    """Evidence for or against a claim. A value that AWS did not return (None) counts against it."""
     return Evidence(resource, what, bool(ok) if ok is not None else False)
 
 
 def accepted(resource: str, what: str, reason: str) -> Evidence:
-    """A deviation with a reason."""
+    """An accepted deviation, with its reason."""
     return Evidence(resource, what, False, reason)
 
 
 def not_applicable(resource: str, what: str, reason: str) -> Evidence:
-    """A resource that the claim does not speak about."""
+    """A resource the claim does not apply to."""
     return Evidence(resource, what, True, reason, applies=False)
 
 
 class View:
-    """The inventory as a claim sees it: rows, and a note of which tables were looked at."""
+    """The inventory as a claim sees it: rows with attributes, and a record of which tables were used."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.scope: Scope = inventory.scope
@@ -74,7 +74,7 @@ class View:
         self._inventory = inventory
 
     def __getitem__(self, table: str) -> tuple[Row, ...]:
-        """The rows of a table. Raises NotReadError when its layer was not read."""
+        """The rows of a table. Raises NotReadError if its layer was not read."""
         self.looked_at.add(table)
         return self._inventory.rows(table)
 
@@ -94,17 +94,17 @@ Judge = Callable[[View], Iterator[Evidence]]
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about the environment that can be shown or refuted.
+    """A statement about the environment that can be proved or disproved.
 
     Attributes
     ----------
     id : such as S3-TLS.
     layer : vpc, ecr, iam, s3, ecs, or general.
-    severity : critical, high, medium or low: what it would mean if it were false.
-    says : the sentence.
+    severity : critical, high, medium or low: how bad it would be if it were false.
+    says : the statement, one sentence.
     judge : yields the evidence.
-    limit : id in `target.LIMITS` of what an emulator does not do; only where the claim is about an effect.
-    visible_on_aws : whether a real account shows the effect in the inventory, or only the check the limit names.
+    limit : id in `target.LIMITS` of what an emulator does not do; only if the claim is about an effect.
+    visible_on_aws : whether the inventory of a real account shows the effect, or only the check described by the limit.
     """
 
     id: str
@@ -120,7 +120,7 @@ CLAIMS: dict[str, Claim] = {}
 
 
 def claims_of(layer: str) -> Callable[..., Callable[[Judge], Judge]]:
-    """The decorator for the claims of a layer: `@claim(id, severity, says, limit="", visible_on_aws=False)`."""
+    """The decorator for a layer's claims: `@claim(id, severity, says, limit="", visible_on_aws=False)`."""
 
     def claim(
         id: str, severity: str, says: str, limit: str = "", visible_on_aws: bool = False
@@ -143,7 +143,7 @@ def claims_of(layer: str) -> Callable[..., Callable[[Judge], Judge]]:
 
 @dataclass(frozen=True)
 class Result:
-    """A claim and what became of it: `reason` says why the verdict is not plainly PASS, `tables` which tables it looked at."""
+    """A claim and its verdict: `reason` says why it is not simply PASS, `tables` which tables the claim used."""
 
     claim: Claim
     verdict: Verdict
@@ -153,20 +153,20 @@ class Result:
 
     @property
     def against(self) -> list[Evidence]:
-        """The evidence that speaks against the claim and has no reason."""
+        """The evidence against the claim that has no accepted reason."""
         return [line for line in self.evidence if not line.ok and not line.reason]
 
 
 def judge_one(claim: Claim, view: View, problems: Iterable[dict[str, Any]], target: str) -> Result:
-    """One claim on one inventory. `target` is the kind of target that was read: embedded, endpoint or aws."""
+    """The result of one claim on an inventory that was read from a `target`: embedded, endpoint or aws."""
     view.looked_at = set()
     failed: Exception | None = None
     evidence: tuple[Evidence, ...] = ()
     try:
         evidence = tuple(claim.judge(view))
-    except NotReadError as error:  # The layer of a table it looks at was not read.
+    except NotReadError as error:  # The claim uses a table whose layer was not read.
         evidence = (Evidence("inventory", str(error), False),)
-    except (AttributeError, TypeError, ValueError) as error:  # A cell that AWS did not tell is None.
+    except (AttributeError, TypeError, ValueError) as error:  # A value that AWS did not return is None.
         failed = error
     unread = tuple(
         Evidence(problem["table"], f"could not be read: {problem['call']}: {problem['error']}", False)
@@ -181,7 +181,7 @@ def judge_one(claim: Claim, view: View, problems: Iterable[dict[str, Any]], targ
 
 def _verdict(claim: Claim, evidence: tuple[Evidence, ...], target: str) -> tuple[Verdict, str]:
     if not evidence:
-        return Verdict.FAIL, "Nothing to look at."
+        return Verdict.FAIL, "No resources to check."
     against = [line for line in evidence if not line.ok and not line.reason]
     if against:
         return Verdict.FAIL, "; ".join(f"{line.resource}: {line.observed}" for line in against)
@@ -190,7 +190,7 @@ def _verdict(claim: Claim, evidence: tuple[Evidence, ...], target: str) -> tuple
     if claim.limit and not (target == "aws" and claim.visible_on_aws):
         limit = LIMITS_BY_ID[claim.limit]
         what = f"{limit.what} " if target == "embedded" else ""
-        return Verdict.NOT_TESTABLE, f"{what}Would show it: {limit.shown_by}"
+        return Verdict.NOT_TESTABLE, f"{what}To check it: {limit.shown_by}"
     deviations = [line for line in evidence if not line.ok]
     return (Verdict.EXCEPTION, _reasons(deviations)) if deviations else (Verdict.PASS, "")
 

@@ -1,4 +1,4 @@
-"""Claims about everything at once: names, tags, how long logs are kept."""
+"""Claims across all layers: names, tags, log retention."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from workbook.inventory import TABLES
 
 claim = claims_of("general")
 
-# Their names are not ours to choose: a policy of AWS, the containers inside a task.
+# Names that need no prefix: containers are named within their task.
 NOT_NAMED_BY_US = ("containers",)
 TAGS = ("Environment", "ManagedBy", "Owner", "Project")
 
 
-@claim("GEN-NAMES", "low", "Every resource is named alloy-{environment}-{project} and something.")
+@claim("GEN-NAMES", "low", "Every resource name contains alloy-{environment}-{project}.")
 def names(view: View) -> Iterator[Evidence]:
     for name, table in TABLES.items():
         if "name" not in table.columns or name in NOT_NAMED_BY_US:
@@ -24,7 +24,7 @@ def names(view: View) -> Iterator[Evidence]:
                 yield evidence(row.name, table.caption, view.scope.within(row.name.split(":")[0]))
 
 
-@claim("GEN-TAGS", "low", "VPC, roles and buckets say whose they are: tags for project, environment, owner and tool.")
+@claim("GEN-TAGS", "low", "The VPC, roles and buckets are tagged with project, environment, owner and managing tool.")
 def tags(view: View) -> Iterator[Evidence]:
     for table in ("vpcs", "roles", "buckets"):
         for row in view[table]:
@@ -34,7 +34,7 @@ def tags(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("GEN-ENVIRONMENT", "low", "The tag names the environment that the name speaks of.")
+@claim("GEN-ENVIRONMENT", "low", "The Environment tag matches the environment in the resource's name.")
 def environment(view: View) -> Iterator[Evidence]:
     for table in ("vpcs", "roles", "buckets"):
         for row in view[table]:
@@ -42,8 +42,10 @@ def environment(view: View) -> Iterator[Evidence]:
             yield evidence(row.name, f"Environment = {tag or 'no tag'}", tag and f"-{tag}-" in view.scope.prefix)
 
 
-@claim("GEN-LOG-RETENTION", "medium", "No log group keeps its logs for ever; each keeps them for at least 30 days.")
+@claim(
+    "GEN-LOG-RETENTION", "medium", "Every log group keeps its logs for at least 30 days, and none keeps them forever."
+)
 def log_retention(view: View) -> Iterator[Evidence]:
     for group in view["log_groups"]:
         days = group.retention_days
-        yield evidence(group.name, f"{days} days" if days else "for ever", days and days >= 30)
+        yield evidence(group.name, f"{days} days" if days else "forever", days and days >= 30)

@@ -1,4 +1,4 @@
-"""Claims about identity: who may take on a role, what it may do, what it may never do."""
+"""Claims about identity: who can assume a role, what the role can do, and what it can never do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, covers_acti
 
 claim = claims_of("iam")
 
-# Requests that a role under the boundary must never get through, each as an example of its kind.
+# Requests that a role with the boundary must never get through, each an example of its kind.
 ESCALATION = (
     "iam:AttachRolePolicy",
     "iam:DeleteRolePermissionsBoundary",
@@ -35,7 +35,7 @@ DATA = (
     "ecr:SetRepositoryPolicy",
 )
 
-# The one policy of AWS's own in use: AWS decides what its agent writes, and the boundary narrows it.
+# The one AWS managed policy in use: AWS decides what its agent writes, and the boundary narrows it.
 RDS_MONITORING = ":iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
 PULL_AND_LOG = frozenset({
@@ -49,17 +49,17 @@ READ_SOURCE = frozenset({
 
 
 def granted(view: View, role: str) -> list[Any]:
-    """The Allow statements of a role's own policies."""
+    """The Allow statements of a role's attached and inline policies."""
     return [s for s in allowed(view["iam_statements"]) if role in s.roles and s.kind in ("attached", "inline")]
 
 
 def stays_within(resource: str, arn: str) -> bool:
-    """Whether `resource` is the bucket with this ARN, or objects in it."""
+    """Whether `resource` is the bucket with this ARN or objects in it."""
     return resource == arn or resource.startswith(f"{arn}/")
 
 
 def service_role(view: View, service: str) -> Iterator[Evidence]:
-    """A role of its own for a service: some role trusts it, and trusts nobody else."""
+    """Evidence that a service has its own role: some role trusts the service, and trusts nobody else."""
     roles = [role for role in view["roles"] if any(trusted.endswith(service) for trusted in role.trusted)]
     if view["roles"] and not roles:
         yield evidence(service, "no role trusts it", False)
@@ -70,7 +70,7 @@ def service_role(view: View, service: str) -> Iterator[Evidence]:
 # ── a role for each service ──
 
 
-@claim("IAM-ROLE-EC2", "medium", "EC2 instances have a role of their own, in an instance profile: no keys on disk.")
+@claim("IAM-ROLE-EC2", "medium", "EC2 instances have their own role, in an instance profile: no keys on disk.")
 def role_ec2(view: View) -> Iterator[Evidence]:
     yield from service_role(view, "ec2.amazonaws.com")
     for profile in view["instance_profiles"]:
@@ -80,17 +80,17 @@ def role_ec2(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("IAM-ROLE-LAMBDA", "medium", "Lambda functions have a role of their own.")
+@claim("IAM-ROLE-LAMBDA", "medium", "Lambda functions have their own role.")
 def role_lambda(view: View) -> Iterator[Evidence]:
     yield from service_role(view, "lambda.amazonaws.com")
 
 
-@claim("IAM-ROLE-ECS", "medium", "ECS tasks have roles of their own.")
+@claim("IAM-ROLE-ECS", "medium", "ECS tasks have their own roles.")
 def role_ecs(view: View) -> Iterator[Evidence]:
     yield from service_role(view, "ecs-tasks.amazonaws.com")
 
 
-@claim("IAM-ROLE-RDS", "medium", "RDS has a role of its own, for its monitoring.")
+@claim("IAM-ROLE-RDS", "medium", "RDS has its own role, for Enhanced Monitoring.")
 def role_rds(view: View) -> Iterator[Evidence]:
     yield from service_role(view, "monitoring.rds.amazonaws.com")
 
@@ -106,7 +106,7 @@ def trust(view: View) -> Iterator[Evidence]:
         yield evidence(role.name, ", ".join(role.trusted) or "nobody", one_service)
 
 
-@claim("IAM-CONFUSED-DEPUTY", "medium", "A service may use a role on behalf of this account only: no confused deputy.")
+@claim("IAM-CONFUSED-DEPUTY", "medium", "Services can use a role only on behalf of this account: no confused deputy.")
 def confused_deputy(view: View) -> Iterator[Evidence]:
     for s in allowed(view["role_trust_statements"]):
         account = [condition for condition in s.conditions if condition.startswith("aws:SourceAccount StringEquals ")]
@@ -114,7 +114,7 @@ def confused_deputy(view: View) -> Iterator[Evidence]:
             yield accepted(
                 s.role,
                 "no condition",
-                "EC2 sends neither account nor ARN when it takes on a role; iam:PassRole guards this one.",
+                "EC2 sends neither account nor ARN when it assumes a role; iam:PassRole guards this one.",
             )
         else:
             yield evidence(s.role, "; ".join(s.conditions) or "no condition", account and "*" not in account[0])
@@ -126,7 +126,7 @@ def confused_deputy(view: View) -> Iterator[Evidence]:
 @claim(
     "IAM-NO-WILDCARD-ACTIONS",
     "critical",
-    "No policy grants an action by wildcard; least of all every action on everything.",
+    "No policy grants actions by wildcard, let alone every action on everything.",
 )
 def no_wildcard_actions(view: View) -> Iterator[Evidence]:
     for s in allowed(view["iam_statements"]):
@@ -138,14 +138,14 @@ def no_wildcard_actions(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("IAM-NO-WILDCARD-RESOURCES", "high", "No policy grants anything on every resource.")
+@claim("IAM-NO-WILDCARD-RESOURCES", "high", "No policy grants anything on all resources.")
 def no_wildcard_resources(view: View) -> Iterator[Evidence]:
     for s in allowed(view["iam_statements"]):
         if "*" in s.resources and s.actions and set(s.actions) <= ONLY_ON_STAR:
             yield accepted(
                 s.policy,
                 f"{s.sid}: {', '.join(s.actions)} on *",
-                "A registry token and session channels have no resource: AWS offers them on * only.",
+                "Registry tokens and session channels have no resource-level permissions: AWS supports only *.",
             )
         else:
             everything = [resource for resource in s.resources if resource == "*" or resource.startswith("!")]
@@ -155,7 +155,7 @@ def no_wildcard_resources(view: View) -> Iterator[Evidence]:
 @claim(
     "IAM-NARROW-ARNS",
     "medium",
-    "Where a resource ends in a wildcard, it stays within a resource named after this environment.",
+    "A wildcard in a resource ARN stays within a resource named after this environment.",
 )
 def narrow_arns(view: View) -> Iterator[Evidence]:
     for s in allowed(view["iam_statements"]):
@@ -167,25 +167,27 @@ def narrow_arns(view: View) -> Iterator[Evidence]:
                 yield evidence(s.policy, f"{s.sid}: {resource}", True)
             elif set(s.actions) == {"logs:DescribeLogGroups"} and fixed.endswith(":log-group:"):
                 yield accepted(
-                    s.policy, f"{s.sid}: {resource}", "Listing log groups is authorised against all of them, never one."
+                    s.policy,
+                    f"{s.sid}: {resource}",
+                    "Listing log groups is authorised for all of them, never for a single one.",
                 )
             elif set(s.actions) == {"ssm:UpdateInstanceInformation"} and fixed.endswith(":instance/"):
                 yield accepted(
-                    s.policy, f"{s.sid}: {resource}", "An instance registers under an id that does not exist before it."
+                    s.policy,
+                    f"{s.sid}: {resource}",
+                    "An instance registers under an id that does not exist until it is launched.",
                 )
             elif ":log-group:RDS" in resource and (s.policy_arn.endswith(RDS_MONITORING) or s.kind == "boundary"):
                 yield accepted(
                     s.policy,
                     f"{s.sid}: {resource}",
-                    "RDS has one log group in an account for its monitoring, and names it itself.",
+                    "RDS uses one log group per account for Enhanced Monitoring, and picks its name.",
                 )
             else:
                 yield evidence(s.policy, f"{s.sid}: {resource}", False)
 
 
-@claim(
-    "IAM-TASK-ROLE", "critical", "The application may list its bucket, read and write objects in it, and nothing more."
-)
+@claim("IAM-TASK-ROLE", "critical", "The application can only list its bucket, and read and write objects in it.")
 def task_role(view: View) -> Iterator[Evidence]:
     data = [bucket.bucket_arn for bucket in data_buckets(view)]
     for task in view["task_definitions"]:
@@ -198,7 +200,9 @@ def task_role(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("IAM-EXECUTION-ROLE", "high", "ECS's own role pulls the image and writes the logs, and cannot read the data.")
+@claim(
+    "IAM-EXECUTION-ROLE", "high", "ECS's execution role pulls the image and writes the logs, and cannot read the data."
+)
 def execution_role(view: View) -> Iterator[Evidence]:
     for task in view["task_definitions"]:
         for s in granted(view, task.execution_role):
@@ -208,7 +212,8 @@ def execution_role(view: View) -> Iterator[Evidence]:
 @claim(
     "IAM-REPLICATION-ROLE",
     "high",
-    "The replication role reads versions of the source and writes replicas; it cannot delete, and it reads no replica.",
+    "The replication role reads versions of the source and writes replicas; it "
+    "cannot delete, and cannot read the replica.",
 )
 def replication_role(view: View) -> Iterator[Evidence]:
     arns = {bucket.name: bucket.bucket_arn for bucket in view["buckets"]}
@@ -223,7 +228,7 @@ def replication_role(view: View) -> Iterator[Evidence]:
             yield evidence(rule.role, f"{s.sid}: {', '.join(s.actions)}", reads or writes)
 
 
-@claim("IAM-NO-ESCALATION", "critical", "No role can change identities, pass a role on or take on another.")
+@claim("IAM-NO-ESCALATION", "critical", "No role can change identities, pass a role or assume another one.")
 def no_escalation(view: View) -> Iterator[Evidence]:
     for role in view["roles"]:
         actions = {action for s in granted(view, role.name) for action in s.actions}
@@ -232,13 +237,13 @@ def no_escalation(view: View) -> Iterator[Evidence]:
             for a in actions
             if a.lower().startswith(("iam:", "!")) or any(covers_action(a, bad) for bad in ESCALATION)
         )
-        yield evidence(role.name, ", ".join(found) or "nothing of IAM", not found)
+        yield evidence(role.name, ", ".join(found) or "no IAM actions", not found)
 
 
 @claim(
     "IAM-ATTACHMENTS",
     "low",
-    "Permissions come from managed policies that can be reviewed in one place: none inline, and none left over.",
+    "Permissions come from managed policies that can be reviewed in one place: none are inline, none are unused.",
 )
 def attachments(view: View) -> Iterator[Evidence]:
     for role in view["roles"]:
@@ -256,14 +261,14 @@ def attachments(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("IAM-AWS-MANAGED", "medium", "The policies are written for this system; AWS's broad ones are not used.")
+@claim("IAM-AWS-MANAGED", "medium", "Policies are written for this system; AWS's broad managed policies are not used.")
 def aws_managed(view: View) -> Iterator[Evidence]:
     for policy in view["policies"]:
         if policy.policy_arn.endswith(RDS_MONITORING):
             yield accepted(
                 policy.name,
                 "managed by AWS",
-                "AWS decides what the agent of RDS monitoring writes; the boundary narrows it to one log group.",
+                "AWS decides what the RDS monitoring agent writes; the boundary narrows it to one log group.",
             )
         else:
             yield evidence(
@@ -276,14 +281,14 @@ def aws_managed(view: View) -> Iterator[Evidence]:
 # ── the boundary ──
 
 
-@claim("IAM-BOUNDARY", "high", "Every role is under the permission boundary.")
+@claim("IAM-BOUNDARY", "high", "Every role has the permissions boundary.")
 def boundary(view: View) -> Iterator[Evidence]:
     for role in view["roles"]:
         yield evidence(role.name, role.boundary or "no boundary", role.boundary and view.scope.owns(role.boundary))
 
 
 def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
-    """For each boundary and action: whether a Deny without conditions covers it."""
+    """For each boundary and action: whether an unconditional Deny covers it."""
     for policy in view["policies"]:
         if policy.boundary_of:
             denials = [
@@ -299,7 +304,8 @@ def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
 @claim(
     "IAM-BOUNDARY-ESCALATION",
     "critical",
-    "Whatever policy a role is given, the boundary denies it to touch identities, to pass a role on, to leave.",
+    "Whatever policies a role gets, the boundary stops it from changing "
+    "identities, passing roles or leaving the organization.",
 )
 def boundary_escalation(view: View) -> Iterator[Evidence]:
     yield from boundary_denies(view, ESCALATION)
@@ -308,18 +314,18 @@ def boundary_escalation(view: View) -> Iterator[Evidence]:
 @claim(
     "IAM-BOUNDARY-AUDIT",
     "high",
-    "No role of the system can switch off a trail, a recorder or a detector, or delete logs.",
+    "No role in the system can turn off CloudTrail, AWS Config or GuardDuty, or delete logs.",
 )
 def boundary_audit(view: View) -> Iterator[Evidence]:
     yield from boundary_denies(view, AUDIT)
 
 
-@claim("IAM-BOUNDARY-DATA", "high", "No role of the system can delete data for good, or loosen what protects it.")
+@claim("IAM-BOUNDARY-DATA", "high", "No role in the system can permanently delete data or weaken what protects it.")
 def boundary_data(view: View) -> Iterator[Evidence]:
     yield from boundary_denies(view, DATA)
 
 
-@claim("IAM-BOUNDARY-REGIONS", "medium", "No role of the system works outside the two regions.")
+@claim("IAM-BOUNDARY-REGIONS", "medium", "No role in the system can act outside the two regions.")
 def boundary_regions(view: View) -> Iterator[Evidence]:
     wanted = f"aws:RequestedRegion StringNotEquals {', '.join(sorted((view.scope.region, view.scope.replica_region)))}"
     for policy in view["policies"]:
@@ -332,7 +338,12 @@ def boundary_regions(view: View) -> Iterator[Evidence]:
             yield evidence(policy.name, f"{by[0].sid}: {wanted}" if by else "any region", by)
 
 
-@claim("IAM-ENFORCED", "high", "What policies and boundary do not allow is refused.", limit="iam-enforcement")
+@claim(
+    "IAM-ENFORCED",
+    "high",
+    "Requests that the policies and the boundary do not allow are denied.",
+    limit="iam-enforcement",
+)
 def enforced(view: View) -> Iterator[Evidence]:
     for role in view["roles"]:
         policies = [*role.attached_policies, *role.inline_policies]

@@ -1,4 +1,4 @@
-"""What claims ask of policy statements (rows with the columns of `inventory.STATEMENT`)."""
+"""What claims need to know about policy statements (rows with the columns of `inventory.STATEMENT`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-# AWS authorises these against * and nothing else (Service Authorization Reference).
+# AWS authorises these only against * (Service Authorization Reference).
 ONLY_ON_STAR = frozenset({
     "ecr:GetAuthorizationToken",
     "ssmmessages:CreateControlChannel",
@@ -28,15 +28,15 @@ def denied(statements: Iterable[Any]) -> list[Any]:
 
 
 def wildcard_actions(statement: Any) -> list[str]:
-    """Actions with a wildcard, and NotAction, which grants everything but what it names."""
+    """Actions with a wildcard, and NotAction, which grants everything except what it lists."""
     return [action for action in statement.actions if "*" in action or "?" in action or action.startswith("!")]
 
 
 def covers_action(pattern: str, action: str) -> bool:
-    """Whether an action as a policy writes it, wildcards and all, means this one. IAM looks at no case."""
+    """Whether an action as written in a policy, wildcards included, covers this one. IAM ignores case."""
     return fnmatchcase(action.lower(), pattern.lower())
 
 
 def everyone(statement: Any) -> bool:
-    """Whether the statement names no one in particular."""
+    """Whether the statement applies to everyone rather than to named principals."""
     return any(principal == "*" or principal.startswith("!") for principal in statement.principals)

@@ -1,4 +1,4 @@
-"""Judging all claims of an inventory, and the outcome as table and display; as JSON, JUnit and page: compliance/export.py."""
+"""Checking all claims on an inventory; the results as a table and as a display. Other forms: compliance/export.py."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ EVIDENCE_COLUMNS = ["claim", "resource", "seen", "ok", "reason"]
 
 
 def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str = "embedded") -> Results:
-    """Judge the claims of some layers.
+    """Check the claims of some layers.
 
     Parameters
     ----------
-    inventory : best read whole; a claim that looks at a table of a layer which was not read fails and says so.
-    layers : keys of layers, and general; without it those that were read, and general when all were.
-    target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is judged on aws only.
+    inventory : preferably complete; a claim that uses a table of a layer that was not read fails and says so.
+    layers : keys of layers, and general; by default the layers that were read, plus general if all were.
+    target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is
+        checked on aws only.
 
     Raises
     ------
-    WorkbookError : no such layer or target.
+    WorkbookError : there is no such layer or target.
     """
     if target not in ("embedded", "endpoint", "aws"):
         raise WorkbookError(f"There is no kind of target named {target!r}.", "Kinds: embedded, endpoint, aws.")
@@ -47,22 +48,24 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
     chosen = list(layers) if layers is not None else [*read, *(["general"] if len(read) == len(BY_KEY) else [])]
     for layer in chosen:
         if layer not in GROUPS:
-            raise WorkbookError(f"There are no claims of a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
+            raise WorkbookError(f"There are no claims for a layer named {layer!r}.", f"Layers: {', '.join(GROUPS)}.")
     view = View(inventory)
     problems = [{str(key): value for key, value in row.items()} for row in inventory.problems.to_dict("records")]
     results = [judge_one(claim, view, problems, target) for claim in CLAIMS.values() if claim.layer in chosen]
-    return Results(results, inventory, target, [layer for layer in read if not inventory.deployed(layer)])
+    return Results(results, inventory, target)
 
 
 class Results:
-    """What became of the claims, in the order they are defined. The display and the table are the same on every run; JSON and page
-    also say when the inventory was read."""
+    """The results of the claims, in definition order.
 
-    def __init__(self, results: list[Result], inventory: Inventory, target: str, absent: Iterable[str] = ()) -> None:
+    Display and table are the same on every run; JSON and HTML page also say when the inventory was read.
+    """
+
+    def __init__(self, results: list[Result], inventory: Inventory, target: str) -> None:
         self.results = results
         self.waiting: list[Result] = []
         self.target = target
-        self.absent = tuple(absent)
+        self.absent: tuple[str, ...] = ()
         self.scope = inventory.scope
         self.taken_at = inventory.taken_at
 
@@ -73,18 +76,18 @@ class Results:
         return len(self.results)
 
     def __getitem__(self, claim: str) -> Result:
-        """The result of one claim by its id. Raises WorkbookError when it was not judged."""
+        """The result of one claim by its id. Raises WorkbookError if it was not checked."""
         for result in self.results:
             if result.claim.id == claim:
                 return result
         raise WorkbookError(
-            f"The claim {claim} was not judged.",
-            "Its layer was left out." if claim in CLAIMS else "There is none of that name.",
+            f"The claim {claim} was not checked.",
+            "Its layer was left out." if claim in CLAIMS else "There is no claim with that id.",
         )
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many claims came to each verdict."""
+        """Number of claims by verdict."""
         found = Counter(result.verdict for result in self.results)
         return {verdict.value: found[verdict] for verdict in Verdict}
 
@@ -95,20 +98,23 @@ class Results:
 
     @property
     def summary(self) -> str:
-        """One line: how many claims came to which verdict."""
+        """One line: the number of claims by verdict."""
         counted = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if count)
         waiting = f"; {len(self.waiting)} wait for layers that are not deployed yet" if self.waiting else ""
-        return f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none judged'}{waiting}"
+        return f"{len(self.results)} claim{'s' if len(self.results) != 1 else ''} on {self.scope.prefix}: {counted or 'none checked'}{waiting}"
 
     def only(self, verdict: str) -> Results:
-        """The results of one verdict, such as FAIL."""
+        """The results with one verdict, such as FAIL."""
         return self._with([result for result in self.results if result.verdict == verdict], [])
 
-    def without_absent_layers(self) -> Results:
-        """Set aside, as `waiting`, the claims that fail because they look at a layer that is not deployed yet."""
-        absent = {name for name, table in TABLES.items() if table.layer in self.absent}
-        waiting = [result for result in self.failed if absent & set(result.tables)]
-        return self._with([result for result in self.results if result not in waiting], waiting)
+    def without_layers(self, layers: Iterable[str]) -> Results:
+        """Set aside, as `waiting`, the claims that fail only because they use layers that are not deployed yet."""
+        absent = tuple(layers)
+        tables = {name for name, table in TABLES.items() if table.layer in absent}
+        waiting = [result for result in self.failed if tables & set(result.tables)]
+        other = self._with([result for result in self.results if result not in waiting], waiting)
+        other.absent = absent
+        return other
 
     def _with(self, results: list[Result], waiting: list[Result]) -> Results:
         other = copy.copy(self)
@@ -119,14 +125,14 @@ class Results:
         return self.rendered()._repr_mimebundle_()
 
     def table(self) -> pd.DataFrame:
-        """verdict, claim, layer, severity, says, seen: one row a claim. `seen` is the reason, or what was looked at."""
+        """One row per claim: verdict, claim, layer, severity, says, seen. `seen` is the reason, or what was checked."""
         rows = [
             (r.verdict.value, r.claim.id, r.claim.layer, r.claim.severity, r.claim.says, _seen(r)) for r in self.results
         ]
         return pd.DataFrame(rows, columns=["verdict", "claim", "layer", "severity", "says", "seen"])
 
     def evidence(self) -> pd.DataFrame:
-        """claim, resource, seen, ok (bool), reason: one row for each resource that a claim looked at."""
+        """One row for each resource that a claim checked: claim, resource, seen, ok (bool), reason."""
         rows = [
             (r.claim.id, line.resource, line.observed, line.ok, line.reason)
             for r in self.results
@@ -135,8 +141,10 @@ class Results:
         return pd.DataFrame(rows, columns=EVIDENCE_COLUMNS)
 
     def rendered(self) -> Rendered:
-        """A line that sums up, the claims as a table, and all evidence behind a fold. The text twin gives whole sentences, and evidence
-        where a claim is not plainly true."""
+        """A summary line, the claims as a table, and all evidence folded away.
+
+        The text twin has full sentences, and evidence only for claims that are not simply true.
+        """
         marks = {"verdict": {verdict.value: mark for verdict, mark in MARKS.items()}}
         prefix = self.scope.prefix
         claims = display.table(self.table(), "Claims", ["verdict", "claim", "says", "seen"], marks, prefix)
@@ -159,11 +167,11 @@ def _seen(result: Result) -> str:
     if result.reason:
         return result.reason
     lines = result.evidence
-    return f"{lines[0].resource}: {lines[0].observed}" if len(lines) == 1 else f"{len(lines)} looked at, all so"
+    return f"{lines[0].resource}: {lines[0].observed}" if len(lines) == 1 else f"{len(lines)} checked, all as claimed"
 
 
 def _told(result: Result, width: int = 120) -> Iterator[str]:
-    """A claim as lines of text: verdict, id and sentence; below them what speaks against it, and the reason."""
+    """A claim as lines of text: verdict, id and sentence, with the evidence against it and the reason below."""
     yield f"{result.verdict.value:<18}{result.claim.id:<26}{result.claim.says}"
     below = [f"{e.resource}: {e.observed}" for e in result.evidence if not e.ok]
     if result.verdict is not Verdict.FAIL and result.reason:

@@ -13,14 +13,14 @@ claim = claims_of("s3")
 
 
 def denials(view: View, bucket: Any) -> list[Any]:
-    """The Deny statements that hold for everyone, every action, the bucket and all its objects."""
+    """The Deny statements that apply to everyone, every action, the bucket and all its objects."""
     whole = {bucket.bucket_arn, f"{bucket.bucket_arn}/*"}
     statements = [s for s in denied(view["bucket_policy_statements"]) if s.bucket == bucket.name]
     return [s for s in statements if s.principals == ["*"] and s.actions == ["s3:*"] and whole <= set(s.resources)]
 
 
 def exempt(statement: Any) -> list[str]:
-    """ARNs that a denial leaves out by aws:PrincipalArn."""
+    """ARNs that a Deny statement exempts through aws:PrincipalArn."""
     start = "aws:PrincipalArn ArnNotEquals "
     return [
         arn
@@ -31,11 +31,11 @@ def exempt(statement: Any) -> list[str]:
 
 
 def conditions_but_exempt(statement: Any) -> list[str]:
-    """What else a denial depends on."""
+    """The other conditions of a Deny statement."""
     return [condition for condition in statement.conditions if not condition.startswith("aws:PrincipalArn ")]
 
 
-@claim("S3-ENCRYPTION", "high", "Every bucket encrypts what it stores.")
+@claim("S3-ENCRYPTION", "high", "Every bucket encrypts its objects.")
 def encryption(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         yield evidence(
@@ -43,13 +43,13 @@ def encryption(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("S3-VERSIONING", "high", "Every bucket keeps versions: an overwritten or deleted object can be brought back.")
+@claim("S3-VERSIONING", "high", "Every bucket keeps versions, so an overwritten or deleted object can be restored.")
 def versioning(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         yield evidence(bucket.name, f"versioning {bucket.versioning or 'off'}", bucket.versioning == "Enabled")
 
 
-@claim("S3-VERSIONS-KEPT", "medium", "Old versions of data stay for at least 30 days, and not for ever.")
+@claim("S3-VERSIONS-KEPT", "medium", "Old versions of data are kept for at least 30 days, but not forever.")
 def versions_kept(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         if bucket.name not in log_buckets(view):
@@ -59,10 +59,10 @@ def versions_kept(view: View) -> Iterator[Evidence]:
                 if r.bucket == bucket.name and r.status == "Enabled"
             ]
             kept = [day for day in days if day]
-            yield evidence(bucket.name, f"{min(kept)} days" if kept else "for ever", kept and min(kept) >= 30)
+            yield evidence(bucket.name, f"{min(kept)} days" if kept else "forever", kept and min(kept) >= 30)
 
 
-@claim("S3-PUBLIC-BLOCK", "critical", "All four public access blocks are on, on every bucket.")
+@claim("S3-PUBLIC-BLOCK", "critical", "All four public access block settings are on for every bucket.")
 def public_block(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         settings = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
@@ -70,20 +70,24 @@ def public_block(view: View) -> Iterator[Evidence]:
         yield evidence(bucket.name, f"off: {', '.join(off)}" if off else "all four on", not off)
 
 
-@claim("S3-ACLS-OFF", "medium", "ACLs are off: policies alone decide, and the account owns what is written.")
+@claim(
+    "S3-ACLS-OFF",
+    "medium",
+    "ACLs are off: only policies decide, and the account owns everything written to its buckets.",
+)
 def acls_off(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         yield evidence(bucket.name, bucket.ownership or "not stated", bucket.ownership == "BucketOwnerEnforced")
 
 
-@claim("S3-TLS", "high", "Every bucket refuses requests that do not come over HTTPS, whoever makes them.")
+@claim("S3-TLS", "high", "Every bucket denies all requests that do not use HTTPS, no matter who makes them.")
 def tls(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         by = [s.sid for s in denials(view, bucket) if s.conditions == ["aws:SecureTransport Bool false"]]
         yield evidence(bucket.name, f"denied by {by[0]}" if by else "HTTP is not denied", by)
 
 
-@claim("S3-VPC-ONLY", "critical", "The data is read and written from inside the VPC only.")
+@claim("S3-VPC-ONLY", "critical", "The data can be read and written only from inside the VPC.")
 def vpc_only(view: View) -> Iterator[Evidence]:
     endpoints = {endpoint.endpoint_id: endpoint.name for endpoint in view["endpoints"] if endpoint.service == "s3"}
     inside = [f"aws:SourceVpce StringNotEquals {id}" for id in endpoints]
@@ -91,12 +95,15 @@ def vpc_only(view: View) -> Iterator[Evidence]:
         by = [s for s in denials(view, bucket) if any(conditions_but_exempt(s) == [condition] for condition in inside)]
         names = [arn.rsplit("/", 1)[-1] for s in by for arn in exempt(s)]
         what = (
-            f"denied outside {', '.join(endpoints.values())} but for {', '.join(names) or 'nobody'}"
+            f"denied outside {', '.join(endpoints.values())}, except for {', '.join(names) or 'nobody'}"
             if by
-            else "not bound to the endpoint"
+            else "not restricted to the endpoint"
         )
         if by and names and not any("*" in arn for s in by for arn in exempt(s)):
-            reason = "Named exceptions reach the data from outside: the deployer, without whom Terraform could not manage its own bucket, and the replication role."
+            reason = (
+                "Named exceptions can reach the data from outside: the deployer, without which Terraform could not "
+                "manage its own bucket, and the replication role."
+            )
             yield accepted(bucket.name, what, reason)
         else:
             yield evidence(bucket.name, what, by and not names)
@@ -105,7 +112,8 @@ def vpc_only(view: View) -> Iterator[Evidence]:
 @claim(
     "S3-OPERATORS",
     "high",
-    "Whoever a denial leaves out is named in full and belongs to this account; of the roles it is the replication role alone.",
+    "Every principal exempt from a Deny is named in full and belongs to this account; the only exempt role of the "
+    "stack is the replication role.",
 )
 def operators(view: View) -> Iterator[Evidence]:
     replication = {
@@ -117,20 +125,20 @@ def operators(view: View) -> Iterator[Evidence]:
         for s in denials(view, bucket):
             for arn in exempt(s):
                 fine = "*" not in arn and arn.split(":")[4] in accounts and (arn not in own_roles or arn in replication)
-                yield evidence(bucket.name, f"{s.sid} leaves out {arn.rsplit(':', 1)[-1]}", fine)
+                yield evidence(bucket.name, f"{s.sid} exempts {arn.rsplit(':', 1)[-1]}", fine)
 
 
 @claim(
     "S3-REPLICA-CLOSED",
     "high",
-    "The replica is no way around the rule on the original: nobody reaches it but the replication role and the operators.",
+    "The replica is not a back door to the data: only the replication role and the operators can reach it.",
 )
 def replica_closed(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         if bucket.name in replicas(view):
             by = [s for s in denials(view, bucket) if exempt(s) and not conditions_but_exempt(s)]
             yield evidence(
-                bucket.name, f"denied by {by[0].sid}" if by else "open to whoever has S3 rights in the account", by
+                bucket.name, f"denied by {by[0].sid}" if by else "open to anyone in the account with S3 permissions", by
             )
 
 
@@ -146,7 +154,7 @@ def no_public_allow(view: View) -> Iterator[Evidence]:
 @claim(
     "S3-POLICY-ENFORCED",
     "high",
-    "The denials take effect: over HTTP, and from outside the VPC, S3 answers AccessDenied.",
+    "The denials take effect: S3 returns AccessDenied over HTTP and from outside the VPC.",
     limit="s3-policy-network-conditions",
 )
 def policy_enforced(view: View) -> Iterator[Evidence]:
@@ -155,7 +163,11 @@ def policy_enforced(view: View) -> Iterator[Evidence]:
         yield evidence(bucket.name, f"denials: {', '.join(s.sid for s in found) or 'none'}", found)
 
 
-@claim("S3-ACCESS-LOGS", "medium", "Every access to the data is logged to a bucket of its own.")
+@claim(
+    "S3-ACCESS-LOGS",
+    "medium",
+    "Access to the data is logged to a separate bucket; S3 delivers access logs on a best-effort basis.",
+)
 def access_logs(view: View) -> Iterator[Evidence]:
     ours = view.by_key("buckets")
     for bucket in view["buckets"]:
@@ -164,10 +176,13 @@ def access_logs(view: View) -> Iterator[Evidence]:
                 yield evidence(bucket.name, f"logs to {bucket.logging_bucket}", bucket.logging_bucket != bucket.name)
             else:
                 yield accepted(
-                    bucket.name, "no log of its own", "A log bucket that logs to itself grows with every delivery."
+                    bucket.name, "not logged itself", "A log bucket that logs to itself grows with every delivery."
                 )
         elif bucket.name in replicas(view) and not bucket.logging_bucket:
-            reason = "Access logs stay in their region, and there is no log bucket in the replica's; only the replication role and the operators reach it."
+            reason = (
+                "Access logs must stay in their region, and the replica's region has no log bucket; only the "
+                "replication role and the operators can reach the replica."
+            )
             yield accepted(bucket.name, "no access log", reason)
         else:
             yield evidence(
@@ -180,7 +195,8 @@ def access_logs(view: View) -> Iterator[Evidence]:
 @claim(
     "S3-LOG-WRITERS",
     "high",
-    "Only AWS's log services write to the log bucket: S3 for the data bucket below its prefix, the load balancer below this account's path.",
+    "Only AWS's log services can write to the log bucket: S3 for the data bucket under "
+    "its prefix, the load balancer under this account's path.",
 )
 def log_writers(view: View) -> Iterator[Evidence]:
     sources = [bucket for bucket in view["buckets"] if bucket.logging_bucket]
@@ -199,7 +215,7 @@ def log_writers(view: View) -> Iterator[Evidence]:
         yield evidence(s.bucket, f"{s.sid}: {', '.join(s.actions)} by {who}", fine)
 
 
-@claim("S3-LOGS-EXPIRE", "low", "Logs are deleted after a time, and not before 30 days.")
+@claim("S3-LOGS-EXPIRE", "low", "Logs expire, but not before 30 days.")
 def logs_expire(view: View) -> Iterator[Evidence]:
     for name in sorted(log_buckets(view)):
         days = [
@@ -210,7 +226,7 @@ def logs_expire(view: View) -> Iterator[Evidence]:
         yield evidence(name, f"after {min(days)} days" if days else "never", days and min(days) >= 30)
 
 
-@claim("S3-LOGS-ARRIVE", "medium", "Access log objects arrive and say who asked for what.", limit="s3-access-logs")
+@claim("S3-LOGS-ARRIVE", "medium", "Access log objects arrive and show who requested what.", limit="s3-access-logs")
 def logs_arrive(view: View) -> Iterator[Evidence]:
     writable = {
         s.bucket
@@ -222,19 +238,20 @@ def logs_arrive(view: View) -> Iterator[Evidence]:
             yield evidence(bucket.name, f"to {bucket.logging_bucket}", bucket.logging_bucket in writable)
 
 
-@claim("S3-LIFECYCLE", "low", "Every bucket has lifecycle rules that move or expire what grows old.")
+@claim("S3-LIFECYCLE", "low", "Every bucket has lifecycle rules that move or expire old objects.")
 def lifecycle(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         rules = [r for r in view["bucket_lifecycle_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
         deeds = [
-            f"{r.rule}: {', '.join([*r.transitions, *([f'expires after {r.expiration_days} days'] if r.expiration_days else [])])}"
+            f"{r.rule}: "
+            f"{', '.join([*r.transitions, *([f'expires after {r.expiration_days} days'] if r.expiration_days else [])])}"
             for r in rules
             if r.transitions or r.expiration_days
         ]
         yield evidence(bucket.name, "; ".join(deeds) or "no rule", deeds)
 
 
-@claim("S3-MULTIPART", "low", "Uploads that were never finished are cleaned up within a week.")
+@claim("S3-MULTIPART", "low", "Incomplete uploads are cleaned up within a week.")
 def multipart(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         days = [
@@ -245,13 +262,13 @@ def multipart(view: View) -> Iterator[Evidence]:
         yield evidence(bucket.name, f"after {min(days)} days" if days else "never", days and min(days) <= 7)
 
 
-@claim("S3-LIFECYCLE-RUNS", "low", "Objects do change class and expire.", limit="s3-lifecycle")
+@claim("S3-LIFECYCLE-RUNS", "low", "Objects actually change storage class and expire.", limit="s3-lifecycle")
 def lifecycle_runs(view: View) -> Iterator[Evidence]:
     for rule in view["bucket_lifecycle_rules"]:
         yield evidence(rule.bucket, f"{rule.rule}: {rule.status}", rule.status == "Enabled")
 
 
-@claim("S3-REPLICATION", "high", "The data is copied to a second region.")
+@claim("S3-REPLICATION", "high", "The data is replicated to a second region.")
 def replication(view: View) -> Iterator[Evidence]:
     buckets = view.by_key("buckets")
     for bucket in data_buckets(view):
@@ -264,9 +281,7 @@ def replication(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim(
-    "S3-REPLICA-OUTLIVES", "high", "A deletion does not follow to the replica: it outlives a mistake and an intruder."
-)
+@claim("S3-REPLICA-OUTLIVES", "high", "Deletions are not replicated, so the replica survives a mistake or an intruder.")
 def replica_outlives(view: View) -> Iterator[Evidence]:
     for rule in view["bucket_replication_rules"]:
         deletes = [
@@ -274,7 +289,7 @@ def replica_outlives(view: View) -> Iterator[Evidence]:
             for s in allowed(view["iam_statements"])
             if rule.role in s.roles and s.kind != "boundary" and "s3:ReplicateDelete" in s.actions
         ]
-        what = f"delete markers {rule.delete_markers or 'not stated'}; the role may {'replicate deletions' if deletes else 'not replicate deletions'}"
+        what = f"delete markers {rule.delete_markers or 'not stated'}; the role {'can replicate deletions' if deletes else 'cannot replicate deletions'}"
         yield evidence(rule.bucket, what, rule.delete_markers == "Disabled" and not deletes)
 
 

@@ -1,4 +1,4 @@
-"""Claims about the network: where things stand, how they get out, how they reach AWS, what is recorded. Firewalls: vpc_rules.py."""
+"""Claims about the network: subnets, routes out, paths to AWS, flow logs. Firewall rules are in vpc_rules.py."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, wildcard_ac
 claim = claims_of("vpc")
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
-# Addresses that no packet from the internet can bear: RFC 1918, and unique local ones of IPv6.
+# Addresses that no packet from the internet can carry: RFC 1918, and IPv6 unique local addresses.
 PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
-# What a task needs of AWS: its bucket, its image, its logs.
+# What a task needs from AWS: its bucket, its image, its logs.
 NEEDED_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "s3")
 # The bucket where ECR itself keeps image layers.
 LAYER_BUCKET = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
 
 
 def internet(peer: str) -> bool:
-    """Whether a CIDR holds addresses of the internet; the name of a group or a prefix list is none."""
+    """Whether a CIDR contains internet addresses; False for the name of a security group or a prefix list."""
     try:
         network = ip_network(peer, strict=False)
     except ValueError:
@@ -30,11 +30,11 @@ def internet(peer: str) -> bool:
 
 
 def meant_private(view: View) -> list[Any]:
-    """The subnets that are called private: what they are by their routes is for the claims to show."""
+    """The subnets named private: whether their routes make them so is what the claims check."""
     return [subnet for subnet in view["subnets"] if "private" in subnet.name.split("-")]
 
 
-@claim("VPC-OWN", "high", "The system lives in a VPC of its own, with private addresses.")
+@claim("VPC-OWN", "high", "The system runs in its own VPC, with private addresses.")
 def own(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
         yield evidence(vpc.name, vpc.cidr, view.scope.owns(vpc.name) and not internet(vpc.cidr))
@@ -48,14 +48,14 @@ def multi_az(view: View) -> Iterator[Evidence]:
             yield evidence(f"{tier} subnets", ", ".join(zones) or "none", len(zones) >= 3)
 
 
-@claim("VPC-TIERS", "high", "Every zone has a public subnet and a private one.")
+@claim("VPC-TIERS", "high", "Every zone has both a public and a private subnet.")
 def tiers(view: View) -> Iterator[Evidence]:
     for az in sorted({subnet.az for subnet in view["subnets"]}):
         found = sorted(subnet.tier for subnet in view["subnets"] if subnet.az == az)
         yield evidence(az, ", ".join(found), {"public", "private"} == set(found))
 
 
-@claim("VPC-PRIVATE-NO-IGW", "critical", "No route of a private subnet leads to the internet gateway.")
+@claim("VPC-PRIVATE-NO-IGW", "critical", "No private subnet has a route to the internet gateway.")
 def private_no_igw(view: View) -> Iterator[Evidence]:
     for subnet in meant_private(view):
         routes = [route for route in view["routes"] if route.route_table_id == subnet.route_table_id]
@@ -67,7 +67,7 @@ def private_no_igw(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("VPC-NO-AUTO-PUBLIC-IP", "high", "No subnet hands out public addresses by itself.")
+@claim("VPC-NO-AUTO-PUBLIC-IP", "high", "No subnet assigns public addresses automatically.")
 def no_auto_public_ip(view: View) -> Iterator[Evidence]:
     for subnet in view["subnets"]:
         on = subnet.public_ip_on_launch
@@ -77,7 +77,7 @@ def no_auto_public_ip(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-NAT",
     "high",
-    "Private subnets reach the internet through a NAT gateway that stands in a public subnet, and through nothing else.",
+    "Private subnets reach the internet only through a NAT gateway in a public subnet.",
 )
 def nat(view: View) -> Iterator[Evidence]:
     gateways, subnets = view.by_key("nat_gateways"), view.by_key("subnets")
@@ -92,24 +92,25 @@ def nat(view: View) -> Iterator[Evidence]:
         yield evidence(subnet.name, ", ".join(r.target for r in out) or "no way out", out and len(good) == len(out))
 
 
-@claim(
-    "VPC-NAT-PER-AZ", "medium", "The loss of a zone takes no other zone's way out with it: each has its NAT gateway."
-)
+@claim("VPC-NAT-PER-AZ", "medium", "Each zone has its own NAT gateway, so losing a zone does not cut off the others.")
 def nat_per_az(view: View) -> Iterator[Evidence]:
     zones = {subnet.az for subnet in view["subnets"] if subnet.tier == "private"}
     gateways = [gateway for gateway in view["nat_gateways"] if gateway.state == "available"]
     without = sorted(zones - {gateway.az for gateway in gateways})
     for gateway in gateways:
         if len(gateways) == 1 and without:
-            reason = "One NAT gateway serves all zones in dev to save its hourly price; one_nat_gateway_per_az in locals.tf gives each zone its own."
+            reason = (
+                "In dev one NAT gateway serves all zones to save cost; "
+                "one_nat_gateway_per_az in locals.tf gives each zone its own."
+            )
             yield accepted(gateway.name, f"the only one, in {gateway.az}", reason)
         else:
             yield evidence(
-                gateway.name, f"in {gateway.az}; no gateway in {', '.join(without) or 'no zone'}", not without
+                gateway.name, f"in {gateway.az}; zones without one: {', '.join(without) or 'none'}", not without
             )
 
 
-@claim("VPC-ROUTE-TABLES", "low", "Each subnet has a route table made for its tier, never the VPC's main one.")
+@claim("VPC-ROUTE-TABLES", "low", "Each subnet uses a route table for its tier, never the VPC's main one.")
 def route_tables(view: View) -> Iterator[Evidence]:
     main = {route.route_table_id for route in view["routes"] if route.main}
     for subnet in view["subnets"]:
@@ -124,7 +125,7 @@ def route_tables(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-MAIN-ROUTE-TABLE",
     "medium",
-    "The main route table leads nowhere, so a subnet that someone forgets to assign is cut off, not open.",
+    "The main route table leads nowhere, so a subnet that nobody assigned to a table is cut off, not exposed.",
 )
 def main_route_table(view: View) -> Iterator[Evidence]:
     for route in view["routes"]:
@@ -132,7 +133,11 @@ def main_route_table(view: View) -> Iterator[Evidence]:
             yield evidence(route.route_table, f"{route.destination} to {route.target}", route.target_type == "local")
 
 
-@claim("VPC-ENDPOINTS", "high", "S3, the two halves of ECR and CloudWatch Logs have an endpoint in the VPC.")
+@claim(
+    "VPC-ENDPOINTS",
+    "high",
+    "The VPC has endpoints for S3, CloudWatch Logs and both parts of ECR (API and Docker registry).",
+)
 def endpoints(view: View) -> Iterator[Evidence]:
     by_service = {endpoint.service: endpoint for endpoint in view["endpoints"]}
     if view["vpcs"]:
@@ -142,7 +147,9 @@ def endpoints(view: View) -> Iterator[Evidence]:
             yield evidence(endpoint.name if endpoint else service, what, endpoint and endpoint.state == "available")
 
 
-@claim("VPC-S3-ROUTE", "high", "Traffic from private subnets to S3 takes the gateway endpoint, not the internet.")
+@claim(
+    "VPC-S3-ROUTE", "high", "Traffic from private subnets to S3 goes through the gateway endpoint, not the internet."
+)
 def s3_route(view: View) -> Iterator[Evidence]:
     gateways = {e.endpoint_id for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
     for subnet in meant_private(view):
@@ -171,7 +178,7 @@ def endpoint_subnets(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-ENDPOINT-DNS",
     "medium",
-    "AWS's ordinary host names lead to the endpoints: private DNS is on, and so is the VPC's DNS.",
+    "AWS's standard host names resolve to the endpoints: private DNS is on, and so is the VPC's DNS.",
 )
 def endpoint_dns(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
@@ -190,7 +197,7 @@ def endpoint_dns(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-ENDPOINT-POLICY",
     "high",
-    "Every endpoint has a policy that names the actions and the resources it lets through.",
+    "Every endpoint has a policy that lists the actions and resources it allows.",
 )
 def endpoint_policy(view: View) -> Iterator[Evidence]:
     for endpoint in view["endpoints"]:
@@ -203,7 +210,8 @@ def endpoint_policy(view: View) -> Iterator[Evidence]:
                 yield accepted(
                     endpoint.name,
                     what,
-                    "Registry tokens, session channels and the question who one is have no resource: AWS offers them on * only.",
+                    "Registry tokens, session channels and GetCallerIdentity have no "
+                    "resource-level permissions: AWS supports only *.",
                 )
             else:
                 yield evidence(endpoint.name, what, not wildcard_actions(s) and "*" not in s.resources)
@@ -212,7 +220,7 @@ def endpoint_policy(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-ENDPOINT-ACCOUNT",
     "high",
-    "Endpoints serve principals of this account only: stolen credentials of another get nothing in or out through them.",
+    "Endpoints serve only this account's principals: another account's credentials get nothing in or out through them.",
 )
 def endpoint_account(view: View) -> Iterator[Evidence]:
     layers = LAYER_BUCKET.format(region=view.scope.region)
@@ -224,7 +232,7 @@ def endpoint_account(view: View) -> Iterator[Evidence]:
             yield accepted(
                 s.endpoint,
                 f"{s.sid}: {layers}",
-                "ECR hands out image layers by URLs it signs itself, from a bucket of its own.",
+                "ECR serves image layers from its own bucket, through URLs that it signs itself.",
             )
         else:
             yield evidence(
@@ -232,7 +240,12 @@ def endpoint_account(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("VPC-FLOW-LOGS", "high", "All traffic of the VPC is recorded, what is let through and what is refused.")
+@claim(
+    "VPC-FLOW-LOGS",
+    "high",
+    "Flow logs record the VPC's accepted and rejected traffic, except what AWS never logs, such as its DNS resolver "
+    "and instance metadata.",
+)
 def flow_logs(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
         logs = [log for log in view["flow_logs"] if log.resource_id == vpc.vpc_id and log.status == "ACTIVE"]
@@ -246,7 +259,7 @@ def flow_logs(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-FLOW-LOG-GROUP",
     "medium",
-    "Flow logs go to a log group that is there, by a role that may write to this group alone.",
+    "Flow logs go to an existing log group, through a role that can write only to that group.",
 )
 def flow_log_group(view: View) -> Iterator[Evidence]:
     groups = view.by_key("log_groups")
@@ -259,11 +272,11 @@ def flow_log_group(view: View) -> Iterator[Evidence]:
         resources = sorted({r for s in writes for r in s.resources})
         only_own = bool(resources) and all(f":log-group:{log.destination}:" in r for r in resources)
         there = log.destination in groups
-        what = f"{log.destination}{'' if there else ' (no such log group)'}; the role writes to {len(resources)} resource{'s' if len(resources) != 1 else ''}"
+        what = f"{log.destination}{'' if there else ' (no such log group)'}; the role can write to {len(resources)} resource{'s' if len(resources) != 1 else ''}"
         yield evidence(log.name, what, there and only_own)
 
 
-@claim("VPC-FLOW-RECORDS", "medium", "Flow records arrive in the log group.", limit="flow-logs-delivery")
+@claim("VPC-FLOW-RECORDS", "medium", "Flow log records arrive in the log group.", limit="flow-logs-delivery")
 def flow_records(view: View) -> Iterator[Evidence]:
     for log in view["flow_logs"]:
         yield evidence(

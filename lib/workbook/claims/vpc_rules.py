@@ -1,4 +1,4 @@
-"""Claims about the firewalls: network ACLs around subnets, security groups around each resource."""
+"""Claims about the firewall rules: network ACLs around subnets, security groups around resources."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FIRST_EPHEMERAL_PORT = 1024
 
 
 def covers(rule: Any, port: int) -> bool:
-    """Whether a rule speaks of a TCP port; None as a limit means every port."""
+    """Whether a rule covers a TCP port; None as a limit means every port."""
     low, high = rule.from_port, rule.to_port
     return rule.protocol in ("tcp", "all", "6") and (low is None or low <= port) and (high is None or port <= high)
 
 
 def entries(view: View, acl: str, direction: str) -> list[Any]:
-    """The entries of a network ACL in one direction, without the closing deny that every one has."""
+    """The entries of a network ACL in one direction, without the final deny that every ACL has."""
     return [
         e
         for e in view["nacl_entries"]
@@ -30,7 +30,7 @@ def entries(view: View, acl: str, direction: str) -> list[Any]:
 
 
 def acls_of(subnets: Iterable[Any]) -> list[tuple[str, str]]:
-    """Ids and names of the network ACLs around subnets, by name."""
+    """Ids and names of the network ACLs of some subnets, by name."""
     found = {(subnet.network_acl_id, subnet.network_acl) for subnet in subnets}
     return sorted(found, key=lambda acl: (str(acl[1]), str(acl[0])))
 
@@ -46,7 +46,7 @@ def from_internet(rule: Any) -> bool:
 
 
 def groups_of(rows: Iterable[Any]) -> list[str]:
-    """Ids of the security groups that services, load balancers or endpoints stand behind."""
+    """Ids of the security groups of services, load balancers or endpoints."""
     return sorted({group for row in rows for group in row.group_ids})
 
 
@@ -58,7 +58,7 @@ def ports_of(rule: Any) -> str:
 # ── network ACLs ──
 
 
-@claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have a network ACL of their own.")
+@claim("VPC-NACL-DEDICATED", "medium", "Public and private subnets each have their own network ACL.")
 def nacl_dedicated(view: View) -> Iterator[Evidence]:
     default = {entry.network_acl_id for entry in view["nacl_entries"] if entry.is_default}
     for subnet in view["subnets"]:
@@ -70,9 +70,7 @@ def nacl_dedicated(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim(
-    "VPC-NACL-DEFAULT", "medium", "The default network ACL lets nothing through, so that a forgotten subnet is cut off."
-)
+@claim("VPC-NACL-DEFAULT", "medium", "The default network ACL denies everything, so a forgotten subnet is cut off.")
 def nacl_default(view: View) -> Iterator[Evidence]:
     for entry in view["nacl_entries"]:
         if entry.is_default:
@@ -86,7 +84,7 @@ def nacl_default(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-NACL-PRIVATE-IN",
     "high",
-    "From the internet, private subnets accept answers only: ephemeral ports, and of these not the containers' own.",
+    "From the internet, private subnets accept only return traffic: ephemeral ports, except the containers' own.",
 )
 def nacl_private_in(view: View) -> Iterator[Evidence]:
     ports = [service.container_port for service in view["services"] if service.container_port]
@@ -109,7 +107,7 @@ def nacl_private_in(view: View) -> Iterator[Evidence]:
                 yield evidence(name, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
 
 
-@claim("VPC-NACL-PRIVATE-OUT", "medium", "Out of the private subnets to the internet there is HTTPS and nothing else.")
+@claim("VPC-NACL-PRIVATE-OUT", "medium", "Private subnets can reach the internet only over HTTPS.")
 def nacl_private_out(view: View) -> Iterator[Evidence]:
     for acl, name in acls_of(meant_private(view)):
         for entry in entries(view, acl, "egress"):
@@ -118,7 +116,9 @@ def nacl_private_out(view: View) -> Iterator[Evidence]:
 
 
 @claim(
-    "VPC-NACL-PUBLIC-IN", "medium", "From the internet, public subnets accept the load balancer's ports and answers."
+    "VPC-NACL-PUBLIC-IN",
+    "medium",
+    "From the internet, public subnets accept only the load balancer's ports and return traffic.",
 )
 def nacl_public_in(view: View) -> Iterator[Evidence]:
     listening = {listener.port for listener in view["listeners"]}
@@ -144,7 +144,10 @@ def nacl_admin_ports(view: View) -> Iterator[Evidence]:
             reached = [port for port in ADMIN_PORTS if covers(entry, port)]
             what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}"
             if reached == [3389] and entry.from_port >= FIRST_EPHEMERAL_PORT and not opened:
-                reason = "3389 lies among the ephemeral ports that answers come back to, which a stateless ACL must leave open; no security group opens it."
+                reason = (
+                    "3389 is one of the ephemeral ports for return traffic, which a "
+                    "stateless ACL must leave open; no security group opens it."
+                )
                 yield accepted(entry.network_acl, what, reason)
             else:
                 yield evidence(entry.network_acl, what, not reached)
@@ -156,7 +159,7 @@ def nacl_admin_ports(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-SG-DEFAULT",
     "medium",
-    "The default security group has no rules: nobody gets access by forgetting to choose one.",
+    "The default security group has no rules, so forgetting to choose a group grants no access.",
 )
 def sg_default(view: View) -> Iterator[Evidence]:
     for group in view["security_groups"]:
@@ -170,7 +173,7 @@ def sg_default(view: View) -> Iterator[Evidence]:
 @claim(
     "VPC-SG-WORLD",
     "critical",
-    "Nothing but the load balancer takes connections from the internet, and it only on the ports it listens on.",
+    "Only the load balancer accepts connections from the internet, and only on the ports it listens on.",
 )
 def sg_world(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
@@ -206,7 +209,9 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
 
 
 @claim(
-    "VPC-SG-TASK-IN", "critical", "Tasks take connections from the load balancer only, on the container's port only."
+    "VPC-SG-TASK-IN",
+    "critical",
+    "Tasks accept connections only from the load balancer, and only on the container's port.",
 )
 def sg_task_in(view: View) -> Iterator[Evidence]:
     balancers = groups_of(view["load_balancers"])
@@ -218,7 +223,7 @@ def sg_task_in(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("VPC-SG-TASK-OUT", "high", "Tasks call AWS's endpoints on 443, and nothing else.")
+@claim("VPC-SG-TASK-OUT", "high", "Tasks can connect only to AWS's endpoints, and only on port 443.")
 def sg_task_out(view: View) -> Iterator[Evidence]:
     endpoints = groups_of(view["endpoints"])
     public_image = any(container.image.startswith("public.ecr.aws/") for container in view["containers"])
@@ -226,7 +231,10 @@ def sg_task_out(view: View) -> Iterator[Evidence]:
         https = rule.protocol == "tcp" and rule.ports == "443"
         what = f"{ports_of(rule)} to {rule.peer}"
         if https and rule.peer == "0.0.0.0/0" and public_image:
-            reason = "The image lies in public.ecr.aws, which no endpoint serves: tasks can reach any address on 443 through NAT, and they alone start such a connection."
+            reason = (
+                "The image is in public.ecr.aws, which no endpoint serves, so tasks can reach any address on 443 "
+                "through NAT; such connections can only start from the task."
+            )
             yield accepted(rule.security_group, what, reason)
         else:
             yield evidence(
@@ -234,7 +242,7 @@ def sg_task_out(view: View) -> Iterator[Evidence]:
             )
 
 
-@claim("VPC-SG-ALB-OUT", "high", "The load balancer calls the tasks on the container's port, and nobody else.")
+@claim("VPC-SG-ALB-OUT", "high", "The load balancer can connect only to the tasks, and only on the container's port.")
 def sg_alb_out(view: View) -> Iterator[Evidence]:
     tasks = groups_of(view["services"])
     ports = {service.container_port for service in view["services"]}
@@ -246,7 +254,7 @@ def sg_alb_out(view: View) -> Iterator[Evidence]:
         )
 
 
-@claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints take HTTPS from the tasks, and nothing else from nobody else.")
+@claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints accept only HTTPS, and only from the tasks.")
 def sg_endpoint_in(view: View) -> Iterator[Evidence]:
     tasks = groups_of(view["services"])
     for endpoint in view["endpoints"]:
@@ -257,12 +265,12 @@ def sg_endpoint_in(view: View) -> Iterator[Evidence]:
             )
             yield evidence(
                 endpoint.name,
-                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "nothing may enter",
+                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "no inbound rules",
                 fine,
             )
 
 
-@claim("VPC-RULES-ENFORCED", "high", "What the rules do not allow does not pass.", limit="endpoint-policies")
+@claim("VPC-RULES-ENFORCED", "high", "Traffic that the rules do not allow is blocked.", limit="endpoint-policies")
 def rules_enforced(view: View) -> Iterator[Evidence]:
     default = {group.group_id for group in view["security_groups"] if group.is_default}
     for row in (*view["services"], *view["load_balancers"]):

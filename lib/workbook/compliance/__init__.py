@@ -1,4 +1,4 @@
-"""Which controls of which frameworks the claims support, and where there is a gap: evidence for an auditor, not certification."""
+"""Which framework controls the claims support, and where the gaps are: evidence for an auditor, not certification."""
 
 from workbook.compliance.control_matrix import matrix, rendered, status, to_html, totals
 from workbook.compliance.frameworks import CONTROLS, Control, references_of

@@ -1,4 +1,4 @@
-"""The status of each control, made from the claims behind it. Nobody keeps it by hand."""
+"""The status of each control, derived from the claims behind it rather than maintained by hand."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ STATUSES = ("OK", "PARTIAL", "GAP", "N-A")
 MARKS = {"status": {"OK": "good", "PARTIAL": "warn", "GAP": "bad", "N-A": "quiet"}}
 COLUMNS = ["framework", "version", "id", "title", "status", "claims", "why"]
 LEAD = (
-    "Evidence for an auditor, not certification. A control is OK when every claim behind it passes and it asks for nothing else; PARTIAL "
-    "when a claim holds with exceptions or cannot be tested here, or when the control asks for more than the claims show; GAP when nothing "
-    "shows it or a claim fails."
+    "Evidence for an auditor, not certification. A control is OK if every claim behind it passes and it requires "
+    "nothing else; PARTIAL if a claim has exceptions or cannot be tested here, or if the control requires more than "
+    "the claims show; GAP if no claim shows it or a claim fails."
 )
 
 
 class Status(NamedTuple):
-    """OK, PARTIAL, GAP or N-A, and why it is not plainly OK: what is missing, what would close it."""
+    """OK, PARTIAL, GAP or N-A, and why it is not simply OK: what is missing and how to close it."""
 
     status: str
     why: str
 
 
 def status(control: Control, results: Results) -> Status:
-    """What the claims say about one control.
+    """The status the claims give to one control.
 
     Raises
     ------
-    WorkbookError : a claim behind it was not judged.
+    WorkbookError : a claim behind it was not checked.
     """
     if control.not_applicable:
         return Status("N-A", control.not_applicable)
     if not control.claims:
-        return Status("GAP", f"Would close it: {control.closes}")
+        return Status("GAP", f"To close it: {control.closes}")
     behind = [results[claim] for claim in control.claims]
     if failed := [r for r in behind if r.verdict is Verdict.FAIL]:
         return Status("GAP", _join(f"{r.claim.id} fails: {r.reason}" for r in failed))
@@ -52,17 +52,17 @@ def status(control: Control, results: Results) -> Status:
         return Status("N-A", _join(r.reason for r in behind))
     less = [r for r in behind if r.verdict in (Verdict.EXCEPTION, Verdict.NOT_TESTABLE)]
     if less or control.beyond:
-        closes = f"Would close it: {control.closes}" if control.closes else ""
+        closes = f"To close it: {control.closes}" if control.closes else ""
         return Status("PARTIAL", _join([*map(_short, less), control.beyond, closes]))
     return Status("OK", "")
 
 
 def matrix(results: Results, framework: str | None = None) -> pd.DataFrame:
-    """framework, version, id, title, status, claims (list of ids), why: one row a control, of all frameworks or one.
+    """One row per control of all frameworks or one: framework, version, id, title, status, claims (list of ids), why.
 
     Raises
     ------
-    WorkbookError : no such framework, or claims of some layers were not judged.
+    WorkbookError : there is no such framework, or the claims of some layers were not checked.
     """
     known = list(dict.fromkeys(control.framework for control in CONTROLS))
     if framework is not None and framework not in known:
@@ -73,7 +73,7 @@ def matrix(results: Results, framework: str | None = None) -> pd.DataFrame:
 
 
 def totals(table: pd.DataFrame) -> pd.DataFrame:
-    """framework, version, and how many controls are OK, PARTIAL, GAP and N-A: one row a framework, from `matrix`."""
+    """One row per framework of `matrix`: framework, version, and how many controls are OK, PARTIAL, GAP and N-A."""
     rows = []
     for (framework, version), group in table.groupby(["framework", "version"], sort=False):
         rows.append((framework, version, *(int((group["status"] == name).sum()) for name in STATUSES)))
@@ -81,7 +81,7 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rendered(results: Results, framework: str | None = None) -> Rendered:
-    """How it stands with each framework, and behind a fold its controls; of one framework, its controls."""
+    """The totals of each framework with its controls folded below; for a single framework, its controls in full."""
     table = matrix(results, framework)
     groups = [
         (f"{name} {version}", group) for (name, version), group in table.groupby(["framework", "version"], sort=False)
@@ -99,7 +99,7 @@ def rendered(results: Results, framework: str | None = None) -> Rendered:
 
 
 def to_html(results: Results) -> str:
-    """All frameworks as a page of its own, without scripts or references."""
+    """All frameworks as one self-contained page, without scripts or external references."""
     table = matrix(results)
     parts = [display.table(totals(table), "Controls by status")]
     for (name, version), group in table.groupby(["framework", "version"], sort=False):
@@ -108,7 +108,10 @@ def to_html(results: Results) -> str:
             display.table(group, f"{name} {version}", COLUMNS[2:], MARKS),
             display.note(f"Published at {source}", "quiet"),
         ]
-    read = f"Environment {results.scope.prefix}, target {results.target}, read at {results.taken_at:%Y-%m-%d %H:%M} UTC. {results.summary}."
+    read = (
+        f"Environment {results.scope.prefix}, target {results.target}, read at {results.taken_at:%Y-%m-%d %H:%M} UTC. "
+        f"{results.summary}."
+    )
     return page(f"Compliance of {results.scope.prefix}", f"{LEAD} {read}", display.stack(*parts))
 
 
@@ -121,7 +124,7 @@ def _short(result: Result) -> str:
 
 
 def _told(title: str, group: pd.DataFrame) -> Iterator[str]:
-    """The controls of a framework as lines of text: id, status and title; below them claims and reason."""
+    """The controls of a framework as lines of text: id, status and title, with claims and reason below."""
     yield from ("", title)
     for row in group.to_dict("records"):
         yield f"  {row['id']:<14}{row['status']:<9}{row['title']}"

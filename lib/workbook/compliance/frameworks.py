@@ -1,4 +1,4 @@
-"""The frameworks and their controls, as data: one TOML file each."""
+"""The frameworks and their controls as data, one TOML file per framework."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ class Control:
 
     Attributes
     ----------
-    framework, version : such as CIS AWS and 5.0.0. Ids move between versions, so the version always stands beside the id.
-    id, title : the id is the framework's own; the title is in our words where the framework's are not free.
+    framework, version : such as CIS AWS and 5.0.0. Ids move between versions, so an id is always shown with its
+        version.
+    id, title : the id is the framework's own; the title is in our words where the framework's wording is copyrighted.
     source : where the framework is published.
     claims : ids of the claims that support it.
-    beyond : what it asks that no claim shows.
-    closes : what would close the gap, where there is one.
+    beyond : what it requires that no claim shows.
+    closes : how to close the gap, if there is one.
     not_applicable : why it does not apply to this system.
     """
 
@@ -38,7 +39,7 @@ class Control:
         return f"{self.framework} {self.version} {self.id}"
 
 
-# In the order they are shown.
+# In display order.
 FILES = ("cis-aws-5.0.0", "cis-aws-3.0.0", "aws-fsbp-1.0.0", "well-architected-2024", "nist-csf-2.0", "soc2-2017")
 
 

@@ -1,4 +1,4 @@
-"""Runs the container of the deployed task definition on this machine: in Docker or Podman, or as a process where there is no engine."""
+"""Run the container of the deployed task definition on this machine: in Docker or Podman, or as a process if neither is available."""
 
 from __future__ import annotations
 

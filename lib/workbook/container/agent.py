@@ -1,4 +1,4 @@
-"""A stand-in of the ECS agent for a task that runs on this machine: role credentials and task metadata."""
+"""A stand-in for the ECS agent, for a task that runs on this machine: role credentials and task metadata."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _RENEW_BEFORE = timedelta(minutes=10)
 
 
 class TaskAgent:
-    """Answers on the loopback interface as the ECS agent does: role credentials, and the metadata of the task.
+    """Serves what the ECS agent serves, on the loopback interface: role credentials and task metadata.
 
     Parameters
     ----------
-    assume : gives the `Credentials` of `sts.assume_role`; called when there are none yet, or they are about to end.
+    assume : returns the `Credentials` of `sts.assume_role`; called when there are none yet, or when they are about to expire.
     role_arn : ARN of the task role.
-    task : the document of `${ECS_CONTAINER_METADATA_URI_V4}/task`.
+    task : the document at `${ECS_CONTAINER_METADATA_URI_V4}/task`.
     """
 
     def __init__(self, assume: Callable[[], Mapping[str, Any]], role_arn: str, task: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ class TaskAgent:
             def do_GET(self) -> None:
                 try:
                     document = agent._answer(self.path)
-                except Exception as error:  # whatever the target said, the task is told that there are no credentials
+                except Exception as error:  # whatever went wrong, the task gets no credentials
                     self._send(500, {"code": "InternalServerError", "message": type(error).__name__})
                     return
                 self._send(200 if document is not None else 404, document or {})
@@ -51,7 +51,7 @@ class TaskAgent:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Credentials pass here: nothing is written down."""
+                """Log nothing: credentials pass through here."""
 
         self._server = http.server.ThreadingHTTPServer((HOST, free_port()), Handler)
         self._server.daemon_threads = True
@@ -59,15 +59,15 @@ class TaskAgent:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
 
     def environment(self) -> dict[str, str]:
-        """The variables by which ECS tells a container where to ask."""
+        """The variables in which ECS passes a container these addresses."""
         return {
             "ECS_CONTAINER_METADATA_URI_V4": f"{self.address}/v4",
-            # On Fargate the relative form, below an address that only exists there.
+            # Fargate uses the relative form, on an address that exists only there.
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.address}/credentials",
         }
 
     def expire(self) -> None:
-        """From now on hand out credentials whose time is over, as if ECS had stopped renewing them."""
+        """From now on, hand out expired credentials, as if ECS had stopped renewing them."""
         self._expired = True
 
     def renew(self) -> None:

@@ -16,8 +16,8 @@ class Definition:
 
     Attributes
     ----------
-    task : family:revision. cpu : CPU units, 1024 a processor. memory : MiB. role_arn : ARN of the task role.
-    container : the container definition, a dict with the keys of `describe_task_definition`.
+    task : family:revision. cpu : CPU units, 1024 per vCPU. memory : MiB. role_arn : ARN of the task role.
+    container : the container definition, a dict with the keys that `describe_task_definition` returns.
     """
 
     task: str
@@ -28,15 +28,15 @@ class Definition:
 
     @classmethod
     def deployed(cls, inventory: Inventory) -> Definition:
-        """The one that the service runs.
+        """The definition that the service runs.
 
         Parameters
         ----------
-        inventory : with the layers ecs and iam.
+        inventory : including the layers ecs and iam.
 
         Raises
         ------
-        WorkbookError : no service, no container with a port, or no task role.
+        WorkbookError : there is no service, no container with a port, or no task role.
         """
         deploy = "Deploy the layer first: workbook apply ecs."
         services = inventory.rows("services")
@@ -73,5 +73,5 @@ class Definition:
 
     @property
     def health_check(self) -> Mapping[str, Any]:
-        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's own defaults where the definition is silent."""
+        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's defaults for whatever the definition omits."""
         return {"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0, **self.container.get("healthCheck", {})}

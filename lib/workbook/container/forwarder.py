@@ -1,4 +1,9 @@
-"""A network that can fail: what lies between the container and the AWS endpoint."""
+"""A network that can fail, between the container and the AWS endpoint.
+
+microburst, the closest library, is an HTTP proxy: it answers with AWS's errors, delays or resets a connection. What the container has to
+survive happens below HTTP: refused connections and dropped packets, on a port that no other process may take in the meantime. Hence this
+TCP forwarder, which can also answer with an S3 error that the embedded AWS never returns.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from workbook.host.ports import HOST, bind
 
 
 class FaultProxy:
-    """A TCP forwarder to `host`:`port` that can be told to fail, so that the endpoint behind it need not."""
+    """A TCP forwarder to `host`:`port` that fails on request, so that the endpoint behind it does not have to."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
@@ -39,26 +44,26 @@ class FaultProxy:
             self._cut()
 
     def refuse(self) -> None:
-        """Refuse every connection, as an endpoint that is not there."""
+        """Refuse every connection, as if the endpoint did not exist."""
         if self._mode == "refuse":
             return
         self._mode = "refuse"
-        # Wakes the thread that waits in accept(); close() alone would not.
+        # Wakes the thread waiting in accept(); close() alone would not.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._cut()
-        # Bound and not listening: the port stays ours and every connection is refused.
+        # Bound but not listening: the port stays reserved, and every connection is refused.
         self._listener = bind(self.port)
 
     def hang(self) -> None:
-        """Take connections and never answer, as packets that a firewall drops."""
+        """Accept connections and never answer, as if a firewall dropped the packets."""
         self.heal()
         self._mode = "hang"
         self._cut()
 
     def answer(self, status: int, code: str, message: str) -> None:
-        """Answer every request with an S3 error, such as 503, `SlowDown`: for what the embedded AWS does not do by itself."""
+        """Answer every request with an S3 error, such as 503 `SlowDown`, that the embedded AWS does not return by itself."""
         self.heal()
         body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>'
         head = f"HTTP/1.1 {status} Error\r\nContent-Type: application/xml\r\nContent-Length: {len(body.encode())}\r\nConnection: close\r\n\r\n"
@@ -113,7 +118,7 @@ class FaultProxy:
             connection.close()
 
     def _cut(self) -> None:
-        """End the connections that are open, so that a change counts at once."""
+        """Close the open connections, so that a change takes effect at once."""
         with self._lock:
             connections = list(self._open)
         for connection in connections:
@@ -122,7 +127,7 @@ class FaultProxy:
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:
-    """Copy both ways until either side has ended, or for a minute nothing came."""
+    """Copy in both directions until either side closes, or nothing has arrived for a minute."""
     with selectors.DefaultSelector() as selector:
         selector.register(one, selectors.EVENT_READ, other)
         selector.register(other, selectors.EVENT_READ, one)

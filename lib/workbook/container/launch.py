@@ -1,4 +1,4 @@
-"""Runs the container of the deployed stack against the deployed bucket, with the credentials of the task role."""
+"""Start the container of the deployed stack against the deployed bucket, and follow its log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbook.container.agent import TaskAgent
-from workbook.container.container_engine import find_engine, has_image
 from workbook.container.definition import Definition
+from workbook.container.docker import find_engine, has_image
 from workbook.container.forwarder import FaultProxy
 from workbook.container.runner import Container
 from workbook.errors import WorkbookError
@@ -32,13 +32,13 @@ def run(
 
     Parameters
     ----------
-    inventory : with the layers ecs and iam.
-    environment : variables to set otherwise than the task definition, such as `{"CHECK_INTERVAL": "2"}`.
-    engine : `docker` or `podman`; `any` takes one that answers and else a process; None is a process.
+    inventory : including the layers ecs and iam.
+    environment : variables that override those of the task definition, such as `{"CHECK_INTERVAL": "2"}`.
+    engine : `docker` or `podman`; `any` uses whichever responds, or else a process; None means a process.
 
     Raises
     ------
-    WorkbookError : nothing deployed, a real account (nobody but ECS may assume the task role there), or it does not start.
+    WorkbookError : nothing is deployed, the target is a real account (only ECS may assume the task role there), or the container does not start.
     """
     definition = Definition.deployed(inventory)
     assume = _assume(target, definition.role_arn)
@@ -65,9 +65,9 @@ def run(
 
 
 def follow(container: Container, show: Callable[[str], None] = print) -> int:
-    """For a terminal: print the address, then every line of the log, until Ctrl-C, SIGTERM or its own end; gives its exit code."""
-    show(f"{container.url}  (Ctrl-C ends it)")
-    # SIGINT too: a shell starts its background jobs with it ignored.
+    """For a terminal: print the address, then the log, until Ctrl-C, SIGTERM or its own exit; returns its exit code."""
+    show(f"{container.url}  (Ctrl-C to stop)")
+    # SIGINT too: a shell starts background jobs with it ignored.
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     seen = 0
     try:
@@ -88,11 +88,11 @@ def follow(container: Container, show: Callable[[str], None] = print) -> int:
 
 
 def _assume(target: Target, role_arn: str) -> Callable[[], Mapping[str, Any]]:
-    """What gives credentials of the task role; tried once, so that a refusal is told at once."""
+    """A function that returns credentials of the task role; tried once here, so that a denial is reported right away."""
     name = role_arn.rpartition("/")[2]
     if target.kind == "aws":
         raise WorkbookError(
-            f"On a real account only ECS may assume {name}, so the container cannot run here with the task's credentials.",
+            f"In a real account only ECS may assume {name}, so the container cannot run here with the task's credentials.",
             "Open the deployed task instead (application_url), or run it here with WORKBOOK_TARGET=embedded.",
         )
 
@@ -113,7 +113,7 @@ def _assume(target: Target, role_arn: str) -> Callable[[], Mapping[str, Any]]:
 
 
 def _task_document(definition: Definition, inventory: Inventory) -> dict[str, Any]:
-    """What the metadata endpoint says of a task that runs here: its definition as deployed, its place named as what it is."""
+    """What the metadata endpoint returns for a task that runs here: its definition as deployed, and that it is not on AWS."""
     account = definition.role_arn.split(":")[4]
     cluster = inventory.rows("services")[0].cluster
     family, _, revision = definition.task.rpartition(":")

@@ -1,4 +1,4 @@
-"""One running container: in an engine, or as a process with the same command, environment and limits."""
+"""One running container: in Docker or Podman, or as a process with the same command, environment and limits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from workbook.container.agent import TaskAgent
-from workbook.container.container_engine import call, engine_command
 from workbook.container.definition import Definition
+from workbook.container.docker import call, engine_command
 from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
 from workbook.host.ports import HOST, free_port
@@ -48,9 +48,9 @@ class Container:
     ----------
     url : address of its dashboard on the loopback interface.
     engine : `docker` or `podman`, or None when it runs as a process.
-    overrides : environment variables that are not as in the task definition, with the value used here.
-    agent : stand-in of the ECS agent; `agent.expire()` and `agent.renew()`.
-    network : what lies between it and the AWS endpoint; `network.refuse()`, `.hang()`, `.answer(...)`, `.heal()`. None if that is https.
+    overrides : environment variables that differ from the task definition, with the value used here.
+    agent : stand-in for the ECS agent; `agent.expire()` and `agent.renew()`.
+    network : proxy between it and the AWS endpoint; `network.refuse()`, `.hang()`, `.answer(...)`, `.heal()`. None if the endpoint is https.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Container:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._directory = Path(tempfile.mkdtemp(prefix="workbook-container-"))
-        # The log can be read after `stop`; it goes with this object.
+        # The log stays readable after `stop`; it is deleted with this object.
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         self._log = self._directory / "log"
         self._name = self._directory.name
@@ -94,7 +94,7 @@ class Container:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # ── looking ──
+    # ── observe ──
 
     def get(self, path: str, timeout: float = 5.0) -> tuple[int, str]:
         """Status code and body of a GET.
@@ -112,7 +112,7 @@ class Container:
                 return error.code, error.read().decode()
         except OSError as error:
             raise WorkbookError(
-                f"The container does not answer on {self.url}{path}: {error}", "Look at its log: container.logs()."
+                f"The container does not answer on {self.url}{path}: {error}", "See its log: container.logs()."
             ) from error
 
     def page(self) -> str:
@@ -125,7 +125,7 @@ class Container:
         return document
 
     def logs(self, event: str | None = None) -> list[dict[str, Any]]:
-        """What it wrote, one dict a line; a line that is not JSON has the event `output`. `event` keeps only those."""
+        """Its log, one dict per line; a line that is not JSON has the event `output`. `event` selects the lines of one kind."""
         lines = (
             [_log_line(line) for line in self._log.read_text(errors="replace").splitlines() if line]
             if self._log.exists()
@@ -134,14 +134,14 @@ class Container:
         return [line for line in lines if event in (None, line.get("event"))]
 
     def health(self) -> Health:
-        """Run the health check of the task definition, with its timeout, as ECS does every interval."""
+        """Run the health check of the task definition once, with its timeout, as ECS does at every interval."""
         check = self.definition.health_check
         kind, *rest = check.get("command") or ["NONE"]
         if kind not in ("CMD", "CMD-SHELL"):
             raise WorkbookError(
                 "The task definition has no container health check.", "Add healthCheck to the container in ecs.tf."
             )
-        # The port is the one thing that differs here.
+        # Only the port differs here.
         command = [part.replace(f":{self.definition.port}", f":{self.port}") for part in rest]
         command = ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command
         if self.engine:
@@ -161,11 +161,11 @@ class Container:
         return Health(done.returncode == 0, time.monotonic() - started, (done.stdout + done.stderr).strip())
 
     def wait_for(self, state: str, cause: str | None = None, timeout: float = 60.0) -> dict[str, Any]:
-        """Wait until /status.json says `state` (and `cause`, when one is named); gives that document.
+        """Wait until /status.json reports `state` (and `cause`, if given); returns that document.
 
         Raises
         ------
-        WorkbookError : it did not within `timeout` seconds.
+        WorkbookError : it has not done so within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -176,7 +176,7 @@ class Container:
                 wanted = f"{state} ({cause})" if cause else state
                 raise WorkbookError(
                     f"The container is {status['state']} ({status['cause']}), not {wanted}, after {timeout:.0f} s.",
-                    "Look at its log: container.logs().",
+                    "See its log: container.logs().",
                     str((status["last_check"] or {}).get("message", "")),
                 )
             time.sleep(0.2)
@@ -185,10 +185,10 @@ class Container:
     def running(self) -> bool:
         return self._exit is None and self._process.poll() is None
 
-    # ── acting ──
+    # ── control ──
 
     def freeze(self) -> None:
-        """Stop it from running at all, as a process that hangs; between two checks, since one under way would end in a timeout."""
+        """Suspend it, like a process that hangs; between two checks, because a check in progress would time out."""
         seen, deadline = (
             len(self.logs("check")),
             time.monotonic() + float(self._environment.get("CHECK_INTERVAL", "30")) + 15,
@@ -198,10 +198,11 @@ class Container:
         self._signal(signal.SIGSTOP, "pause")
 
     def thaw(self) -> None:
+        """Let it continue after `freeze`."""
         self._signal(signal.SIGCONT, "unpause")
 
     def stop(self) -> int | None:
-        """End it as ECS does, with SIGTERM first; gives its exit code, None if it never started. A second call changes nothing."""
+        """Stop it as ECS does, with SIGTERM first; returns its exit code, None if it never started. A second call does nothing."""
         process = getattr(self, "_process", None)
         if process is not None and self._exit is None:
             self.thaw()
@@ -212,7 +213,7 @@ class Container:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 self._exit = process.wait(_STOP_SECONDS)
-            # Whatever it started is in its group.
+            # Everything it started is in its process group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             if self.engine:
@@ -235,7 +236,7 @@ class Container:
                 os.killpg(self._process.pid, number)
 
     def _process_environment(self, search_path: str | None) -> dict[str, str]:
-        """Nothing of the person's shell: the search path with the virtual environment's `aws`, and what the definition says."""
+        """Nothing from the user's shell: a PATH with this Python environment's `aws`, and what the definition sets."""
         standard = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
         return {"PATH": search_path or standard, "LANG": "C.UTF-8", **self._environment}
 
@@ -276,14 +277,17 @@ class Container:
             if self._process.poll() is not None:
                 said = "\n".join(str(line.get("message") or line) for line in self.logs()[-3:])
                 raise WorkbookError(
-                    f"The container ended at once with code {self._process.returncode}.", "Correct what it names.", said
+                    f"The container exited at once with code {self._process.returncode}.",
+                    "Fix the cause above, then run it again.",
+                    said,
                 )
             with contextlib.suppress(WorkbookError):
                 if self.get("/health", timeout=1)[0] == 200:
                     return
             if time.monotonic() > deadline:
                 raise WorkbookError(
-                    f"The container did not serve within {_START_SECONDS:.0f} s.", "Try again; is the machine busy?"
+                    f"The container did not start serving within {_START_SECONDS:.0f} s.",
+                    "Try again; the machine may be busy.",
                 )
             time.sleep(0.05)
 

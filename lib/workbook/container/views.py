@@ -1,4 +1,4 @@
-"""What a notebook shows of a running container, and what ECS and the load balancer would make of it."""
+"""What a notebook shows of a running container, and how ECS and the load balancer would react to it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def page(container: Container, height: int = 620) -> Rendered:
 
 
 def state(container: Container) -> Rendered:
-    """What /status.json says, without what differs from run to run."""
+    """What /status.json says, without what changes from run to run."""
     status = container.status()
     rows = [("state", status["state"]), ("cause", status["cause"] or "–"), ("meaning", status["meaning"])]
     if status["state"] == "degraded":
-        rows += [("look at first", status["look_at_first"]), ("message", status["last_check"]["message"])]
+        rows += [("where to look first", status["look_at_first"]), ("message", status["last_check"]["message"])]
     return pairs("/status.json", rows)
 
 
 def changes(container: Container) -> Rendered:
-    """The log, one row for each change of state: what an alarm on it would see."""
+    """The log, one row per change of state: what an alarm on it would see."""
     seen: list[dict[str, str]] = []
     for line in container.logs():
         row = {
@@ -49,24 +49,24 @@ def changes(container: Container) -> Rendered:
         }
         if not seen or row != seen[-1]:
             seen.append(row)
-    return table(pd.DataFrame(seen), "Log, equal lines in a row once")
+    return table(pd.DataFrame(seen), "Log, without repeated lines")
 
 
 def differences(container: Container) -> Rendered:
-    """In what the container here is not as on Fargate."""
+    """How the container here differs from the one on Fargate."""
     rows = [("environment variables", ", ".join(sorted(container.overrides)))]
     if container.engine is None:
         rows += [
             ("user", f"yours, not {container.definition.container.get('user', 'root')}"),
             ("file system", "this machine's, not read-only"),
             ("capabilities, CPU share", "yours"),
-            ("memory", f"{container.definition.memory} MiB of data for each process, not for the task"),
+            ("memory", f"{container.definition.memory} MiB of data per process, not per task"),
         ]
-    return pairs("Other than on Fargate", rows)
+    return pairs("Differences from Fargate", rows)
 
 
 def verdict(container: Container, inventory: Inventory) -> Rendered:
-    """What ECS and the load balancer would do now: both checks run for real, their thresholds read from what is deployed."""
+    """What ECS and the load balancer would do now: both checks really run, with the deployed thresholds."""
     groups, services = inventory.rows("target_groups"), inventory.rows("services")
     if not groups or not services:
         raise WorkbookError(
@@ -90,35 +90,35 @@ def consequences(
     code: int | None,
     status: Mapping[str, Any] | None,
 ) -> list[tuple[str, str]]:
-    """Rows of `verdict`.
+    """The rows of `verdict`.
 
     Parameters
     ----------
     service, group : rows of the inventory's tables `services` and `target_groups`.
-    health : result of the container health check. code : status code that the target group's check got, None for no answer.
-    status : document of /status.json, None if it did not answer.
+    health : result of the container health check. code : status code that the target group's check received, None for no answer.
+    status : document of /status.json, None if there was no answer.
     """
     check = definition.health_check
     matches = code is not None and _matches(str(group.matcher), code)
     if not health.passed:
         patience = check["retries"] * check["interval"]
-        ecs = f"after {check['retries']} failures in a row, {patience} s, stops the task and starts another ({service.desired} wanted)"
+        ecs = f"after {check['retries']} failures in a row, {patience} s, replaces the task (desired count: {service.desired})"
     elif not matches:
-        ecs = "keeps the task until the load balancer calls it unhealthy, then replaces it"
+        ecs = "keeps the task until the load balancer reports it unhealthy, then replaces it"
     else:
         ecs = "keeps the task"
     out_after = group.unhealthy_threshold * group.health_interval
     balancer = (
         "sends requests to it"
         if matches
-        else f"after {group.unhealthy_threshold} failures in a row, {out_after} s, sends it none"
+        else f"after {group.unhealthy_threshold} failures in a row, {out_after} s, stops sending requests to it"
     )
     return [
         ("container health check", "passes" if health.passed else f"fails: {health.output}"),
         ("ECS", ecs),
         (
             "target group check",
-            f"GET {group.health_path}: {'no answer' if code is None else code}, wanted {group.matcher}",
+            f"GET {group.health_path}: {'no answer' if code is None else code}, expected {group.matcher}",
         ),
         ("load balancer", balancer),
         ("a visitor sees", "no page" if status is None else f"the dashboard: {status['title']}"),
@@ -126,6 +126,6 @@ def consequences(
 
 
 def _matches(matcher: str, code: int) -> bool:
-    """Whether a target group's matcher, such as `200`, `200,204` or `200-299`, takes a status code."""
+    """Whether a target group's matcher, such as `200`, `200,204` or `200-299`, accepts a status code."""
     bounds = (part.strip().partition("-") for part in matcher.split(","))
     return any(int(low) <= code <= int(high or low) for low, _, high in bounds)

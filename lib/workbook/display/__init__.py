@@ -1,4 +1,4 @@
-"""What a person sees: captioned tables with a plain-text twin, progress, and a rendered object as a page of its own."""
+"""Output for people: captioned tables with a plain-text twin, progress, and a rendered object as its own page."""
 
 from workbook.display.tables import (
     Rendered,

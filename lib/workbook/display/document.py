@@ -1,4 +1,4 @@
-"""A displayed thing as a page of its own, to hand to somebody."""
+"""A rendered object as its own page, to send to someone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workbook.display import Rendered
 
 
 def page(title: str, lead: str, body: Rendered) -> str:
-    """A complete HTML document around something displayed."""
+    """A complete HTML document around a rendered object."""
     style = "body{font-family:system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#1f2328;background:#fff}h1{font-size:1.4em}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head>\n'

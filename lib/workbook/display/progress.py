@@ -1,4 +1,4 @@
-"""Progress of long work, in a notebook and in a terminal: never silent, and gone when the work is done."""
+"""Progress of long operations, in a notebook and in a terminal: never silent, and gone when the work is done."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SECONDS_BETWEEN_UPDATES = 0.5
 class Progress:
     """One line that is kept up to date.
 
-    In a notebook it is an output that is replaced, at the end by `finish`. On a terminal the line is rewritten; where the output
-    is a file or a pipe, a line is printed every ten seconds.
+    In a notebook it is an updating output that `finish` replaces at the end. On a terminal the line is rewritten; in a
+    file or a pipe, a line is printed every ten seconds.
     """
 
     def __init__(self, title: str) -> None:
@@ -32,7 +32,7 @@ class Progress:
         self.say("starting", force=True)
 
     def say(self, text: str, force: bool = False) -> None:
-        """Show what is being done; may drop a call that comes too soon after the last."""
+        """Show what is going on; calls that come too soon after the last one may be dropped."""
         now = time.monotonic()
         wait = _SECONDS_BETWEEN_UPDATES if self._notebook or self._tty else _SECONDS_BETWEEN_LINES
         if not force and now - self._last < wait:
@@ -48,7 +48,7 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def finish(self, shown: Rendered) -> None:
-        """Replace the line by a result that is the same on every run."""
+        """Replace the line with a result that is the same on every run."""
         if self._notebook:
             self._show(shown)
             return
@@ -84,7 +84,7 @@ class ApplyProgress:
             self.done += kind == "apply_complete"
         elif kind == "refresh_complete" and not self.total:
             self.done += 1
-        self.progress.say("waiting for an apply that was left to itself" if kind == "waiting" else self._line())
+        self.progress.say("waiting for the background apply" if kind == "waiting" else self._line())
 
     def _line(self) -> str:
         count = f"{self.done} of {self.total} done" if self.total else f"{self.done} read"
@@ -96,7 +96,7 @@ class ApplyProgress:
 
 
 def in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this."""
+    """Whether this runs in a Jupyter kernel."""
     if "IPython" not in sys.modules:
         return False
     from IPython import get_ipython

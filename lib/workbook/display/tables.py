@@ -1,4 +1,4 @@
-"""What a notebook shows: captioned HTML with a plain-text twin, the same on every run."""
+"""Tables and notes in a notebook: captioned HTML with a plain-text twin, the same on every run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# Identifiers differ from run to run and tell a reader nothing; dictionaries are there for code.
+# Identifiers change from run to run and tell a reader nothing; dictionaries are for code.
 _ID_ENDINGS = ("_id", "_ids", "_arn", "_arns")
 _VOLATILE = frozenset({"public_ip", "dns_name", "images", "problems"})
 
-# Characters up to which a line is kept in one piece.
+# Lines up to this many characters are never broken.
 _SHORT = 32
 
-# Longer words may be broken, after these marks and between the words that a capital begins.
+# Longer words may be broken: after these characters, and before a capital letter.
 _LONG_WORD = 20
 _BREAK = re.compile(r"(?<=[/:,.])(?=[^/:,.]{3})|(?<=[a-z])(?=[A-Z])")
 
-# An id of EC2, such as vpce-0a1b2c3d4e5f67890.
+# An EC2 id, such as vpce-0a1b2c3d4e5f67890.
 _ID = re.compile(r"\b[a-z]{2,8}-[0-9a-f]{8,17}\b")
 
 _STYLE = """
@@ -65,15 +65,16 @@ def table(
     prefix: str = "",
     names_of: Mapping[str, str] | None = None,
 ) -> Rendered:
-    """A table for people.
+    """A table as displayed.
 
     Parameters
     ----------
-    frame : any table of the inventory, or one made from it.
-    columns : which to show, in order; without it all but identifiers, dictionaries and what differs from run to run.
-    marks : column -> value -> `good`, `bad`, `warn` or `quiet`: how a cell is coloured beside its text.
-    prefix : what all names begin with; shown as `…`, since it says nothing in the hundredth cell.
-    names_of : AWS's id -> name, for ids inside a text, such as in a policy's condition.
+    frame : any table of the inventory, or one derived from it.
+    columns : which to show, in order; by default all except identifiers, dictionaries and values that change from run
+        to run.
+    marks : column -> value -> `good`, `bad`, `warn` or `quiet`: how a cell is coloured, on top of its text.
+    prefix : what all names begin with; shown as `…`, since repeating it in every cell adds nothing.
+    names_of : AWS id -> name, for ids inside a text, such as in a policy's condition.
     """
     names = list(columns) if columns is not None else readable_columns(frame)
     cells = [
@@ -91,7 +92,7 @@ def table(
             mark = (marks or {}).get(name, {}).get(str(value), "")
             classes = [
                 "n" if isinstance(value, numbers.Number) and not isinstance(value, bool | np.bool_) else "",
-                # A short name is easier to read in one piece than in a narrow column.
+                # A short name is easier to read unbroken than wrapped in a narrow column.
                 "s" if all(len(line) <= _SHORT for line in lines) else "",
                 f"mark {mark}" if mark else "",
             ]
@@ -108,9 +109,9 @@ def table(
 
 
 def readable_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns that a person reads: no identifiers, no dictionaries, nothing that differs from run to run.
+    """Columns worth reading: no identifiers, no dictionaries, nothing that changes from run to run.
 
-    A table of the inventory says which are identifiers (`attrs["hidden"]`); of any other frame the names tell.
+    A table of the inventory says which are identifiers (`attrs["hidden"]`); any other frame is judged by its column names.
     """
     hidden = frame.attrs.get("hidden")
     if hidden is None:
@@ -131,19 +132,19 @@ def note(text: str, mark: str = "") -> Rendered:
 
 
 def fold(summary: str, inside: Rendered) -> Rendered:
-    """A line that opens to more; the text twin has both."""
+    """A line that unfolds to more; the text twin has both."""
     return Rendered(
         f"<details><summary>{html.escape(summary)}</summary>{_body(inside)}</details>", f"{summary}\n{inside.text}"
     )
 
 
 def stack(*parts: Rendered) -> Rendered:
-    """Several, one below the other."""
+    """Several outputs, one below the other."""
     return Rendered("".join(map(_body, parts)), "\n\n".join(part.text for part in parts))
 
 
 def pairs(caption: str, rows: Iterable[tuple[str, str]]) -> Rendered:
-    """Names and values, a line each."""
+    """Names and values, one line each."""
     rows = list(rows)
     body = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>' for name, value in rows
@@ -154,7 +155,7 @@ def pairs(caption: str, rows: Iterable[tuple[str, str]]) -> Rendered:
 
 
 def cell_lines(value: Any) -> list[str]:
-    """A cell as lines of text: lists one item a line, booleans as yes and no, nothing as a dash."""
+    """A cell as lines of text: lists one item per line, booleans as yes and no, missing values as a dash."""
     if isinstance(value, list | tuple):
         return [line for item in value for line in cell_lines(item)] or ["–"]
     if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)) or value == "":
@@ -167,7 +168,7 @@ def cell_lines(value: Any) -> list[str]:
 
 
 def _breakable(line: str) -> str:
-    """Escaped, and with places to break in words that are longer than a column, such as an ARN, a host or a statement's id."""
+    """Escaped, with line-break opportunities in words longer than a column, such as an ARN or a host name."""
     if len(line) <= _SHORT:
         return html.escape(line)
     return "".join(
@@ -182,7 +183,7 @@ def _shorten(line: str, prefix: str, names_of: Mapping[str, str]) -> str:
 
 
 def text_table(heads: Sequence[str], cells: Sequence[Sequence[Sequence[str]]], caption: str, limit: int = 60) -> str:
-    """The plain-text twin: columns padded, a cell of several lines below each other."""
+    """The plain-text twin: padded columns; a cell with several lines takes several rows."""
     rows = [
         [list(heads_lines) for heads_lines in ([head] for head in heads)],
         *[[list(cell) for cell in row] for row in cells],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from workbook.emulator.process import Emulator, find, start, stop
+from workbook.emulator.process import start, start_for
+from workbook.emulator.running import BranchingUnavailable, Emulator, find, stop
 
-__all__ = ["Emulator", "find", "start", "stop"]
+__all__ = ["BranchingUnavailable", "Emulator", "find", "start", "start_for", "stop"]

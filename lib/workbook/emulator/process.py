@@ -1,30 +1,26 @@
-"""Start, find and stop the embedded AWS. One runs for each home, whichever kernel or shell started it."""
+"""Start the embedded AWS. One runs for each home, whichever kernel or shell started it."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import re
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from workbook.emulator import restoring, running
+from workbook.emulator.running import Emulator, find
 from workbook.errors import WorkbookError
 from workbook.host import paths
-from workbook.host.locking import lock
 from workbook.host.ports import HOST
+from workbook.host.run_directory import RunDirectory
 
-HEALTH_PATH = "/_embedded/instance"
 PORT_VARIABLE = "WORKBOOK_EMBEDDED_PORT"
-HEALTH_SECONDS = 5.0  # for one answer; a busy server may be slow while it loads a service
 PORT_TAKEN = 98  # exit code of the server: the port belongs to another process
 
 # Nothing of the person's AWS configuration, proxies or moto settings may reach the server.
@@ -33,180 +29,90 @@ _STRIPPED = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Emulator:
-    """A running embedded AWS.
+def start(home: Path | None = None, timeout: float = running.START_SECONDS) -> Emulator:
+    """The running embedded AWS of a home, started if there is none; safe when two kernels start at once.
 
-    Attributes
-    ----------
-    url : its address, such as `http://127.0.0.1:41235`; always the IP, since bucket names before a host name fail.
-    pid : its process id.
-    instance : random id of this process. The account lives in its memory, so another instance is another, empty account.
-    """
-
-    url: str
-    pid: int
-    instance: str
-
-
-def start(timeout: float = 90.0) -> Emulator:
-    """The running embedded AWS of this home, started if there is none; safe when two kernels start at once.
+    A restore that was interrupted is finished first.
 
     Parameters
     ----------
+    home : None for the current one.
     timeout : seconds to wait for its first answer.
 
     Raises
     ------
-    WorkbookError : the port is taken or no port, the process ended, or it did not answer in time.
+    WorkbookError : the port is taken or not a valid one, the process ended, or it did not answer in time.
     """
-    directory = paths.emulator_dir()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkbookError(
-            f"The embedded AWS cannot write to {directory}: {error.strerror}.",
-            "Point WORKBOOK_HOME at a directory you may write to.",
-        ) from error
-    with lock(directory / "start.lock", timeout):
-        found = find()
-        if found:
-            return found
-        _end_unresponsive()
-        return _launch(directory, _forced_port(), timeout)
+    home = (home or paths.home()).resolve()
+    with running.held(home, timeout):
+        return ensure(home, timeout)
 
 
-def find() -> Emulator | None:
-    """The embedded AWS of this home if it runs; a stale record, or another process on its port, is none."""
-    record = _record()
-    if record is None:
-        return None
-    # One that is silent is asked again; one that refuses the connection is gone.
-    for _ in range(3):
-        try:
-            instance = _instance_at(record.port, HEALTH_SECONDS)
-        except TimeoutError:
-            continue
-        return record.emulator if instance == record.emulator.instance else None
-    return None
+def start_for(run: RunDirectory, timeout: float = running.START_SECONDS) -> tuple[Emulator, Path | None]:
+    """The running embedded AWS of the home of `run`, started if there is none, and recorded as the account of `run`.
+
+    Both under one lock: between them no restore can replace account and state.
+
+    Returns
+    -------
+    The account, and where the state of the account before was set aside, if it was (see `RunDirectory.adopt`).
+    """
+    home = run.home.resolve()
+    with running.held(home, timeout):
+        found = ensure(home, timeout)
+        run.create()
+        return found, run.adopt(found.instance)
 
 
-def stop() -> bool:
-    """End the embedded AWS of this home, and with it the account inside. True if one ran."""
-    running = find()
-    if running is None:
-        return _end_unresponsive()
-    record = _record()
-    port = record.port if record else int(running.url.rsplit(":", 1)[1])
-    for sent, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, sent)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if not _listens(port, running.instance):
-                _forget(running.instance)
-                return True
-            time.sleep(0.05)
-    raise WorkbookError(
-        f"The embedded AWS (process {running.pid}) does not end.", f"End it by hand: kill -9 {running.pid}"
-    )
+def ensure(home: Path, timeout: float = running.START_SECONDS) -> Emulator:
+    """What `start` does, for a caller that holds `running.held`."""
+    restoring.finish(home)
+    found = find(home)
+    if found:
+        return found
+    running.end_unresponsive(home)
+    return _launch(home, forced_port(), timeout)
 
 
-@dataclass(frozen=True)
-class _Record:
-    emulator: Emulator
-    port: int
+def forced_port() -> int:
+    """The port that `WORKBOOK_EMBEDDED_PORT` names; 0 when it names none.
 
-
-def _record_file() -> Path:
-    return paths.emulator_dir() / "emulator.json"
-
-
-def _record() -> _Record | None:
-    try:
-        data = json.loads(_record_file().read_text())
-        port = int(data["port"])
-        return _Record(Emulator(f"http://{HOST}:{port}", int(data["pid"]), str(data["instance"])), port)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _forget(instance: str) -> None:
-    record = _record()
-    if record is not None and record.emulator.instance == instance:
-        _record_file().unlink(missing_ok=True)
-
-
-def _instance_at(port: int, timeout: float) -> str | None:
-    """Instance id that the server on `port` answers with; None if it is no embedded AWS. TimeoutError if it is silent."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
-    try:
-        connection.request("GET", HEALTH_PATH)
-        answer = connection.getresponse()
-        body = answer.read(4096)
-        return str(json.loads(body)["instance"]) if answer.status == 200 else None
-    except TimeoutError:
-        raise
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return None
-    finally:
-        connection.close()
-
-
-def _listens(port: int, instance: str) -> bool:
-    try:
-        return _instance_at(port, timeout=1.0) == instance
-    except TimeoutError:
-        return True
-
-
-def _end_unresponsive() -> bool:
-    """Kill the recorded process if it still runs as our server but no longer answers; True if there was one."""
-    record = _record()
-    if record is None:
-        return False
-    emulator = record.emulator
-    ours = False
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        shown = subprocess.run(
-            ["ps", "-ww", "-p", str(emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10
-        )
-        # The instance id on its command line tells our server from another process that got the same pid.
-        ours = emulator.instance in shown.stdout
-    if ours:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(emulator.pid, signal.SIGKILL)
-    _forget(emulator.instance)
-    return ours
-
-
-def _forced_port() -> int:
+    Raises
+    ------
+    WorkbookError : it is not a port.
+    """
     value = os.environ.get(PORT_VARIABLE, "").strip()
     if not value:
         return 0
     if not re.fullmatch(r"\d{1,5}", value) or not 1024 <= int(value) <= 65535:
         raise WorkbookError(
-            f"{PORT_VARIABLE} is {value!r}, which is no port.", "Use 1024 to 65535, or leave it unset for a free one."
+            f"{PORT_VARIABLE} is {value!r}, which is not a valid port.",
+            "Use 1024 to 65535, or leave it unset for a free one.",
         )
     return int(value)
 
 
-def _environment() -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """The environment variables of the server for a home: those of this process without what could lead it elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not _STRIPPED.match(name)}
     library = str(Path(__file__).resolve().parents[2])
     inherited = kept.get("PYTHONPATH")
     return {
         **kept,
+        "WORKBOOK_HOME": str(home),
         # The package is found however this process found it.
         "PYTHONPATH": os.pathsep.join([library, inherited] if inherited else [library]),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Also keeps Python from asking macOS for its proxies, after which a fork could abort.
         "NO_PROXY": "*",
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }
 
 
-def _launch(directory: Path, port: int, timeout: float) -> Emulator:
+def _launch(home: Path, port: int, timeout: float) -> Emulator:
+    directory = paths.emulator_dir(home)
     instance = secrets.token_hex(8)
     log = directory / "emulator.log"
     log.write_bytes(b"")
@@ -214,17 +120,17 @@ def _launch(directory: Path, port: int, timeout: float) -> Emulator:
         process = subprocess.Popen(
             [sys.executable, "-m", "workbook.emulator.server", "--port", str(port), "--instance", instance],
             cwd=directory,
-            env=_environment(),
+            env=environment(home),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # It outlives this process; while this process lives, somebody has to take note of its end.
+    # It outlives this process; while this process lives, something has to collect its exit code.
     threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        found = find()
+        found = find(home)
         if found and found.instance == instance:
             return found
         if process.poll() is not None:

@@ -6,20 +6,25 @@ Run by `workbook.emulator.start` as `python -m workbook.emulator.server --port N
 from __future__ import annotations
 
 import argparse
+import hmac
 import io
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
-from workbook.emulator.process import HEALTH_PATH, PORT_TAKEN
+from workbook.emulator import forking
+from workbook.emulator.answers import Answers, Application
+from workbook.emulator.process import PORT_TAKEN
+from workbook.emulator.running import COPY_PATH, HEALTH_PATH, MOVE_PATH, SECRET_HEADER, Record, record_file
 from workbook.host import paths, ports
 
 SETTINGS = {
@@ -29,12 +34,17 @@ SETTINGS = {
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     # A web page in the person's browser must not read this server.
     "MOTO_DISABLE_GLOBAL_CORS": "true",
-    # A certificate is issued as soon as one looks at it, not after a minute.
+    # A certificate is issued the first time it is described, not after a minute.
     "MOTO_ACM_VALIDATION_WAIT": "0",
+    # Objects of any size stay in memory. In a temporary file, a copy of the account would share their read and write position.
+    "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "0",
 }
 LOG_LIMIT = 2_000_000  # bytes; a longer log starts anew
 WATCH_SECONDS = 10.0
-IDLE_SECONDS = 60  # a connection that sends nothing for so long is closed, so that none holds a thread for ever
+IDLE_SECONDS = 60  # a connection that sends nothing for so long is closed, so that none holds a thread forever
+COPY_SECONDS = 30.0  # for a copy to become reachable
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PORT_SECONDS = 5.0  # for the port of the account before to become free
 
 log = logging.getLogger("embedded")
 
@@ -51,120 +61,228 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         print(f"cannot bind {ports.HOST}:{args.port}: {error}", flush=True)
         sys.exit(PORT_TAKEN)
-    port = listener.getsockname()[1]
     # moto reads these when it is imported.
-    os.environ.update(SETTINGS, MOTO_PORT=str(port))
-    serve(listener, args.instance)
+    os.environ.update(SETTINGS, MOTO_PORT=str(listener.getsockname()[1]))
+    Server(_moto(), paths.home(), args.instance).serve(listener)
 
 
-def serve(listener: socket.socket, instance: str) -> None:
-    """Answer on `listener` until the process is told to end or its record names another instance."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
+def _moto() -> Application:
+    """moto's server as an application, each service patched when it is first asked for: loading them all would take seconds."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from workbook.emulator import patches
 
-    class Handler(MotoRequestHandler):  # type: ignore[misc, unused-ignore]  # Any to mypy without namespace packages
-        timeout = IDLE_SECONDS
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """One line for each request would be megabytes for each apply."""
-
-        def log_error(self, format: str, *args: Any) -> None:
-            """That a connection was idle and is closed is no error: clients keep theirs for the next request."""
-            if not format.startswith("Request timed out"):
-                super().log_error(format, *args)
-
     def create_patched_app(service: Any) -> Any:
-        # A service is patched when it is first asked for: loading them all would cost seconds at the start.
         patches.apply(service)
         return create_backend_app(service)
 
     patches.apply("core")
-    host, port = listener.getsockname()
-    listener.listen(128)
-    application = _with_health(DomainDispatcherApplication(create_patched_app), instance)
-    server = make_server(host, port, application, threaded=True, request_handler=Handler, fd=listener.fileno())
-
-    _write_record(port, instance)
-
-    def end(*_: object) -> None:
-        _remove_record(instance)
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    threading.Thread(target=_watch, args=(instance,), daemon=True).start()
-    server.serve_forever()
+    application: Application = DomainDispatcherApplication(create_patched_app)
+    return application
 
 
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+class Server:
+    """One account: answers its requests one at a time, copies itself on request, moves to another home.
 
-
-def _with_health(application: Application, instance: str) -> Application:
-    """`application` with a route that says which instance answers, and an answer for services that moto does not have."""
-    from workbook.emulator.patches.unimplemented import unknown_service
-
-    # moto's tables are plain dictionaries: two calls at once, one of them walking over what the other adds, now and then end in
-    # a fault that no AWS account would show, in the middle of an apply. One Python process gains nothing from two at once.
-    one_at_a_time = threading.Lock()
-    answers = _Answers()
-    health = json.dumps({"instance": instance, "pid": os.getpid()}).encode()
-
-    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") == HEALTH_PATH:
-            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(health)))])
-            return [health]
-        _read_body(environ)
-        try:
-            with one_at_a_time:
-                return answers.give(environ, start_response, application)
-        except Exception as error:
-            log.exception("no service for %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
-            return unknown_service(environ, start_response, error)
-
-    return call
-
-
-class _Answers:
-    """The latest answers, for a client that did not get the one it was sent and asks again.
-
-    An SDK marks its attempts with one id. Carried out twice, an attempt that had succeeded would be refused, as a duplicate or as
-    a thing that is no longer there, in the middle of an apply.
+    Parameters
+    ----------
+    application : what answers the requests of AWS's clients.
+    home : where its record and its log are.
+    instance : its id.
     """
 
-    KEPT = 256
-    LONGEST = 64 * 1024  # bytes; what is longer is a list, and asking twice for it does no harm
+    def __init__(self, application: Application, home: Path, instance: str) -> None:
+        self.home = home
+        self.instance = instance
+        self._application = application
+        self._launched = instance
+        self._restored_from = ""
+        self._secret = secrets.token_hex(16)
+        # moto's tables are plain dictionaries: two calls at once, one of them walking over what the other adds, now and then end in
+        # a fault that no AWS account would show, in the middle of an apply. One Python process gains nothing from two at once.
+        self._one_at_a_time = threading.Lock()
+        self._answers = Answers()
+        self._accepting: Any = None
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
+    # ── requests ──
 
-    def give(self, environ: dict[str, Any], start_response: Any, application: Application) -> Iterable[bytes]:
-        """The answer of `application`, or the one it gave to an earlier attempt."""
-        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
-        if not invocation or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
-            return application(environ, start_response)
-        if invocation in self._kept and not environ.get("HTTP_AMZ_SDK_REQUEST", "").startswith("attempt=1;"):
-            status, headers, body = self._kept[invocation]
-            start_response(status, headers)
-            return [body]
-        started: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            started[:] = [(status, headers)]
-            return start_response(status, headers, *exc_info)
-
-        parts = application(environ, start)
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """WSGI: what clients of AWS ask, and the routes of `workbook.emulator.running`."""
+        path = environ.get("PATH_INFO")
+        if path == HEALTH_PATH:
+            return _json(start_response, "200 OK", {"instance": self.instance, "pid": os.getpid()})
+        _read_body(environ)
+        if path in (COPY_PATH, MOVE_PATH):
+            return self._control(environ, start_response, self._copy if path == COPY_PATH else self._move)
         try:
-            body = b"".join(parts)
-        finally:
-            if hasattr(parts, "close"):
-                parts.close()
-        if started and started[0][0].startswith("2") and len(body) <= self.LONGEST:
-            self._kept[invocation] = (*started[0], body)
-            if len(self._kept) > self.KEPT:
-                self._kept.popitem(last=False)
-        return [body]
+            with self._one_at_a_time:
+                return self._answers.give(environ, start_response, self._application)
+        except Exception as error:
+            from workbook.emulator.patches.unimplemented import unknown_service
+
+            log.exception("no service for %s %s", environ.get("REQUEST_METHOD"), path)
+            return unknown_service(environ, start_response, error)
+
+    def _control(
+        self, environ: dict[str, Any], start_response: Any, act: Callable[[dict[str, Any]], None]
+    ) -> Iterable[bytes]:
+        """Copy or move, for a caller that has read the record: neither a web page nor another user of this machine has."""
+        header = "HTTP_" + SECRET_HEADER.upper().replace("-", "_")
+        if environ.get("REQUEST_METHOD") != "POST" or not hmac.compare_digest(
+            str(environ.get(header, "")), self._secret
+        ):
+            return _json(start_response, "403 Forbidden", "the secret of the record is missing")
+        try:
+            act(json.loads(environ["wsgi.input"].read()))
+        except forking.CannotCopy as error:
+            return _json(start_response, "503 Service Unavailable", str(error))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return _json(start_response, "400 Bad Request", f"{type(error).__name__}: {error}")
+        return _json(start_response, "200 OK", "done")
+
+    # ── the process ──
+
+    def serve(self, listener: socket.socket, reachable: Callable[[], None] = lambda: None) -> NoReturn:
+        """Answer on `listener` until the process is told to end or its record names another instance."""
+        # Blocked in every thread, and waited for by this one: a handler could miss a signal that comes right before the wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
+        self._accept(listener)
+        self._write_record()
+        threading.Thread(target=self._watch, daemon=True).start()
+        reachable()
+        signal.sigwait(END_SIGNALS)
+        self._remove_record()
+        os._exit(0)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept connections on `listener` from now on, and no longer on the one before."""
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
+        from werkzeug.serving import make_server
+
+        class Handler(MotoRequestHandler):  # type: ignore[misc, unused-ignore]  # Any to mypy without namespace packages
+            timeout = IDLE_SECONDS
+
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+                """One line for each request would be megabytes for each apply."""
+
+            def log_error(self, format: str, *args: Any) -> None:
+                """An idle connection that is closed is not an error: clients keep theirs for the next request."""
+                if not format.startswith("Request timed out"):
+                    super().log_error(format, *args)
+
+        host, port = listener.getsockname()
+        listener.listen(128)
+        server = make_server(host, port, self, threaded=True, request_handler=Handler, fd=listener.fileno())
+        listener.close()  # The server has its own descriptor of it.
+        before, self._accepting = self._accepting, server
+
+        def accept() -> None:
+            server.serve_forever()
+            if self._accepting is server:
+                os._exit(1)
+
+        threading.Thread(target=accept, daemon=True).start()
+        if before is not None:
+            threading.Thread(target=before.shutdown, daemon=True).start()
+
+    # ── copies ──
+
+    def _copy(self, wanted: dict[str, Any]) -> None:
+        """Copy the account to the home `wanted["home"]` under the id `wanted["instance"]`; returns once the copy can be reached.
+
+        No request is under way at that moment, so no lock inside moto is held, and nothing is half done. What the copy does not have
+        are moto's own threads; only services outside this stack use any (Step Functions, SWF, Batch, exports of DynamoDB).
+        """
+        home, instance = Path(wanted["home"]), str(wanted["instance"])
+        with self._one_at_a_time:
+            reader = forking.fork(lambda report: self._become(home, instance, report))
+        forking.wait(reader, COPY_SECONDS)
+
+    def _become(self, home: Path, instance: str, report: forking.Report) -> NoReturn:
+        """In the new process: an account of its own, from what the original was."""
+        from moto.moto_api._internal import mock_random
+
+        self._one_at_a_time = threading.Lock()
+        self._accepting = None
+        self.home, self.instance, self._restored_from = home, instance, ""
+        self._secret = secrets.token_hex(16)
+        self._use_home()
+        # Else original and copy would give the same id to different things.
+        mock_random.seed()
+        listener = ports.bind()
+        os.environ["MOTO_PORT"] = str(listener.getsockname()[1])
+        self.serve(listener, report)
+
+    def _move(self, wanted: dict[str, Any]) -> None:
+        """Become the account of the home `wanted["home"]`, on the port `wanted["port"]` if it is not 0 and becomes free in time."""
+        home, port = Path(wanted["home"]), int(wanted["port"])
+        with self._one_at_a_time:
+            listener = _bind_once_free(port) if port else None
+            if listener is not None:
+                self._accept(listener)
+            left = record_file(self.home)
+            self._restored_from = str(wanted["restored_from"])
+            self.home = home
+            self._use_home()
+            self._write_record()
+            left.unlink(missing_ok=True)
+
+    def _use_home(self) -> None:
+        """Work and log in the directory of this home."""
+        directory = paths.emulator_dir(self.home)
+        os.environ["WORKBOOK_HOME"] = str(self.home)
+        os.chdir(directory)
+        output = os.open("emulator.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        os.close(output)
+        # New objects: a thread that is gone may have held the lock inside an old one.
+        sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.stream = sys.stdout
+
+    # ── the record ──
+
+    def _write_record(self) -> None:
+        record = {
+            "pid": os.getpid(),
+            "port": self._accepting.port,
+            "instance": self.instance,
+            "launched": self._launched,
+            "restored_from": self._restored_from,
+            "secret": self._secret,
+            "project": str(paths.ROOT),
+        }
+        path = record_file(self.home)
+        draft = path.with_suffix(f".{os.getpid()}")
+        with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(record, file)
+        draft.replace(path)
+
+    def _recorded(self) -> bool:
+        record = Record.read(self.home)
+        return record is not None and record.emulator.instance == self.instance
+
+    def _remove_record(self) -> None:
+        if self._recorded():
+            record_file(self.home).unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        """End this process once nobody can find it any more, such as after its home was deleted; keep its log short."""
+        missed = 0
+        while missed < 2:
+            time.sleep(WATCH_SECONDS)
+            missed = 0 if self._recorded() else missed + 1
+            if os.fstat(1).st_size > LOG_LIMIT:
+                os.ftruncate(1, 0)
+        os._exit(0)
+
+
+def _json(start_response: Any, status: str, value: object) -> list[bytes]:
+    body = json.dumps(value).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def _read_body(environ: dict[str, Any]) -> None:
@@ -174,35 +292,15 @@ def _read_body(environ: dict[str, Any]) -> None:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
 
 
-def _write_record(port: int, instance: str) -> None:
-    record = {"pid": os.getpid(), "port": port, "instance": instance, "project": str(paths.ROOT)}
-    path = paths.emulator_dir() / "emulator.json"
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(record))
-    draft.replace(path)
-
-
-def _recorded_instance() -> str | None:
-    try:
-        return str(json.loads((paths.emulator_dir() / "emulator.json").read_text())["instance"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _remove_record(instance: str) -> None:
-    if _recorded_instance() == instance:
-        (paths.emulator_dir() / "emulator.json").unlink(missing_ok=True)
-
-
-def _watch(instance: str) -> None:
-    """End this process once nobody can find it any more, such as after its home was deleted; keep its log short."""
-    missed = 0
-    while missed < 2:
-        time.sleep(WATCH_SECONDS)
-        missed = 0 if _recorded_instance() == instance else missed + 1
-        if os.fstat(1).st_size > LOG_LIMIT:
-            os.ftruncate(1, 0)
-    os._exit(0)
+def _bind_once_free(port: int) -> socket.socket | None:
+    """A socket on `port`, as soon as the process that had it is gone; None when it stays taken."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return ports.bind(port)
+        except OSError:
+            time.sleep(0.02)
+    return None
 
 
 if __name__ == "__main__":

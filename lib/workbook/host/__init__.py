@@ -1,1 +1,1 @@
-"""This machine: directories, locks between processes, ports, and the directory of one run."""
+"""The local machine: directories, locks between processes, ports, and the directory of one run."""

@@ -1,19 +1,19 @@
-"""A lock between processes, held by the kernel and so released by any death of its holder."""
+"""A lock between processes, released by the kernel however its holder ends."""
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from workbook.errors import WorkbookError
 
 
 @contextmanager
 def lock(path: Path, timeout: float) -> Iterator[None]:
-    """Hold an exclusive lock on `path` (made where it is missing).
+    """Hold an exclusive lock on `path`, which is created if it is missing. Not reentrant.
 
     Parameters
     ----------
@@ -24,17 +24,11 @@ def lock(path: Path, timeout: float) -> Iterator[None]:
     WorkbookError : another process still holds it after `timeout`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise WorkbookError(
-                        f"Another process has held {path.name} for {timeout:.0f} s.",
-                        "Wait for the other notebook or command to end, then run this again.",
-                    ) from None
-                time.sleep(0.1)
-        yield
+    try:
+        with FileLock(path, timeout=timeout, poll_interval=0.05):
+            yield
+    except Timeout:
+        raise WorkbookError(
+            f"Another process has held {path.name} for {timeout:.0f} s.",
+            "Wait for the other notebook or command to end, then run this again.",
+        ) from None

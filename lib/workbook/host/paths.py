@@ -1,4 +1,4 @@
-"""Where things are: the project's own directories, and the one directory a run writes to."""
+"""Paths: the project's own directories, and the one directory that runs write to."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 def home() -> Path:
-    """The directory of everything a run writes: `WORKBOOK_HOME`, or `.workbook` in the project."""
+    """The directory for everything a run writes: `WORKBOOK_HOME`, or `.workbook` in the project."""
     return Path(os.environ.get("WORKBOOK_HOME") or ROOT / ".workbook").resolve()
 
 
-def emulator_dir() -> Path:
-    """Process record and log of the embedded AWS; one for each home."""
-    return home() / "embedded"
+def emulator_dir(of: Path | None = None) -> Path:
+    """Process record and log of the embedded AWS of a home (None: the current one)."""
+    return (of or home()) / "embedded"

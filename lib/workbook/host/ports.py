@@ -1,7 +1,7 @@
-"""Free ports on the loopback interface, below those that the system gives away by itself.
+"""Free ports on the loopback interface, below the range the system assigns from.
 
-A Jupyter kernel is told its ports before it starts. Whoever asks the system for any free port in the meantime may get one of them,
-and the kernel then does not start.
+A Jupyter kernel is given its ports before it starts. A process that asks the system for a free port in the meantime may
+get one of them, and then the kernel cannot start.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import random
 import socket
 
 HOST = "127.0.0.1"
-_RANGE = range(20000, 30000)  # Linux gives away 32768 and above, macOS 49152 and above.
+_RANGE = range(20000, 30000)  # Linux assigns from 32768, macOS from 49152.
 
 
 def bind(port: int = 0) -> socket.socket:
-    """A TCP socket of its own, bound and not yet listening.
+    """A TCP socket, bound and not yet listening.
 
     Parameters
     ----------
-    port : the port it needs; 0 for any that nobody has.
+    port : the port to bind; 0 for any free one.
 
     Raises
     ------
-    OSError : somebody else has the port, or none is free.
+    OSError : the port is taken, or none is free.
     """
     for candidate in [port] if port else random.sample(_RANGE, len(_RANGE)):
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        # Connections of the last holder may linger, which is no reason to refuse a port that is wanted; a free one has none.
+        # Connections of the last holder may linger: fine for a port that was asked for, but a free one must have none.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(bool(port)))
         try:
             bound.bind((HOST, candidate))
@@ -35,13 +35,13 @@ def bind(port: int = 0) -> socket.socket:
             if port:
                 raise
             continue
-        # What lingers of this one's connections keeps nobody from the port either.
+        # And connections that linger after this socket must not block its successor.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return bound
     raise OSError(f"No port between {_RANGE.start} and {_RANGE.stop} is free.")
 
 
 def free_port() -> int:
-    """A port that nobody has at this moment, for a program that binds it by itself."""
+    """A port that is free right now, for a program that binds it itself."""
     with bind() as bound:
         return int(bound.getsockname()[1])

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbook.errors import WorkbookError
+from workbook.host.locking import lock
 from workbook.host.paths import ENVIRONMENTS
 from workbook.host.paths import home as default_home
 
+EMBEDDED = "embedded"
 _PLANS_KEPT = 20
 _LOGS_KEPT = 80
+_APPLY_SECONDS = 10.0  # to wait for another apply: long enough for a checkpoint that is being saved
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,22 @@ class RunDirectory:
     target: str
 
     @classmethod
-    def all(cls, home: Path | None = None, target: str = "") -> list[RunDirectory]:
-        """The run directories below a home that hold a state, sorted by name; with `target`, only those on that target."""
+    def all(cls, home: Path | None = None, target: str = "", stateless: bool = False) -> list[RunDirectory]:
+        """The run directories below a home that hold a state, sorted by name.
+
+        Parameters
+        ----------
+        target : only those on this target; empty for every target.
+        stateless : also those without a state; only together with `target`, since the name alone does not say which
+            directories are run directories.
+        """
         base = home or default_home()
-        found = [cls._named(base, path.parent.name) for path in sorted(base.glob("*-*/terraform.tfstate"))]
-        return [run for run in found if target in ("", run.target)]
+        found = [path for path in sorted(base.glob(f"*-{target or '*'}")) if path.is_dir()]
+        if not (stateless and target):
+            found = [path for path in found if (path / "terraform.tfstate").is_file()]
+        if target:
+            return [cls(base, path.name.removesuffix(f"-{target}"), target) for path in found]
+        return [cls._named(base, path.name) for path in found]
 
     @classmethod
     def _named(cls, home: Path, name: str) -> RunDirectory:
@@ -118,9 +135,10 @@ class RunDirectory:
         self.forget_deployed()
         if not self.state.is_file():
             return None
-        if not self.resources():
-            self.state.unlink()  # It describes nothing.
-            return None
+        with suppress(WorkbookError):  # One that cannot be read is set aside like one that describes something.
+            if not self.resources():
+                self.state.unlink()
+                return None
         aside = self.path / f"terraform.tfstate.{time.strftime('%Y%m%dT%H%M%S')}.aside"
         self.state.rename(aside)
         backup = self.path / "terraform.tfstate.backup"
@@ -144,8 +162,8 @@ class RunDirectory:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkbookError(
-                f"The state {self.state} cannot be read: {error}.",
-                "Terraform keeps the previous one beside it as terraform.tfstate.backup.",
+                f"Could not read the state {self.state}: {error}.",
+                "Terraform keeps the previous one as terraform.tfstate.backup.",
             ) from error
         return [resource for resource in found if resource.get("mode") == "managed"]
 
@@ -174,6 +192,82 @@ class RunDirectory:
         """Record that no layer can be relied on as applied."""
         shutil.rmtree(self.path / "deployed", ignore_errors=True)
 
+    # ── not while Terraform works ──
+
+    @contextmanager
+    def applying(self) -> Iterator[None]:
+        """Hold this while the account and what is recorded of it change together: from before an apply until its stamps are written.
+
+        Not reentrant: a second holder, in this process or another, waits for the first.
+
+        Raises
+        ------
+        WorkbookError : another process holds it for longer than an apply is waited for.
+        """
+        self.create()
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock(self._apply_lock, _APPLY_SECONDS))
+            except WorkbookError as error:
+                raise self._busy() from error
+            yield
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Keep Terraform, and everything that holds `applying`, away from this directory for as long as the block takes.
+
+        Terraform itself locks its local state file (POSIX record lock) for the whole of a plan, apply or destroy, and the kernel
+        releases that lock when Terraform ends, however it ends. So the same lock tells whether any Terraform is at work here,
+        detached or not, and makes one that starts now wait (`-lock-timeout`), as long as a note beside the state says whose lock it
+        is. The process loses it when it closes any file object on the state, so a caller reads the state of this directory last, if
+        at all.
+
+        Raises
+        ------
+        WorkbookError : an apply, a destroy or a plan is under way.
+        """
+        if not self.path.is_dir():
+            yield
+            return
+        with ExitStack() as held:
+            state = held.enter_context(self.state.open("r+b")) if self.state.is_file() else None
+            try:
+                held.enter_context(lock(self._apply_lock, 0))
+                if state is not None:
+                    fcntl.lockf(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (WorkbookError, BlockingIOError, PermissionError) as error:
+                raise self._busy() from error
+            if state is not None:
+                note = self.path / f".{self.state.name}.lock.info"
+                created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                who = {
+                    "ID": f"workbook-{os.getpid()}",
+                    "Operation": "checkpoint",
+                    "Who": "workbook",
+                    "Created": created,
+                }
+                note.write_text(json.dumps({**who, "Path": str(self.state)}))
+                held.callback(note.unlink, missing_ok=True)
+            yield
+
+    def busy(self) -> bool:
+        """Whether Terraform, or something that holds `applying`, is at work in this directory right now."""
+        try:
+            with self.at_rest():
+                return False
+        except WorkbookError:
+            return True
+
+    @property
+    def _apply_lock(self) -> Path:
+        return self.path / "apply.lock"
+
+    def _busy(self) -> WorkbookError:
+        return WorkbookError(
+            f"Terraform is working on {self.environment} right now.",
+            "Wait until that plan, apply or destroy has ended, then run this again.",
+        )
+
     # ── copies ──
 
     def copy_to(self, home: Path, instance: str) -> RunDirectory:
@@ -182,16 +276,33 @@ class RunDirectory:
         Plans, logs and pages stay: a plan belongs to the state it was made from.
         """
         copy = RunDirectory(home, self.environment, self.target)
-        copy.create()
-        copy.forget_deployed()
-        for name in ("terraform.tfstate", "terraform.tfstate.backup"):
-            (copy.path / name).unlink(missing_ok=True)
-            if (self.path / name).is_file():
-                shutil.copy2(self.path / name, copy.path / name)
-        if (self.path / "deployed").is_dir():
-            shutil.copytree(self.path / "deployed", copy.path / "deployed")
-        copy._write("instance", instance)
+        copy.become(self, instance)
         return copy
+
+    def become(self, original: RunDirectory | None, instance: str) -> None:
+        """Describe another account from now on: state, backup and stamps of `original`, or none of them without one.
+
+        Saved plans are removed: Terraform tells a stale plan by the serial number of its state, and a restored state may reach
+        the same number again with other content. The state is written into the file that is there, because a Terraform that
+        waits for its lock has that file open. `instance` comes last, so that a kill leaves a state that counts as that of another
+        account (see `adopt`).
+        """
+        self.create()
+        self.forget_deployed()
+        for plan in self.plans.glob("*.tfplan"):
+            plan.unlink()
+        backup = self.path / "terraform.tfstate.backup"
+        backup.unlink(missing_ok=True)
+        if original is not None and (original.path / backup.name).is_file():
+            shutil.copyfile(original.path / backup.name, backup)
+        if original is not None and (original.path / "deployed").is_dir():
+            shutil.copytree(original.path / "deployed", self.path / "deployed")
+        state = original.state.read_bytes() if original is not None and original.state.is_file() else b""
+        if state or self.state.is_file():
+            with self.state.open("r+b" if self.state.is_file() else "xb") as file:
+                file.truncate()
+                file.write(state)
+        self._write("instance", instance)
 
     # ── old plans and logs ──
 

@@ -1,4 +1,4 @@
-"""Network proofs: who reaches whom, decided from the routes, network ACLs and security groups of an inventory."""
+"""Network proofs: what can reach what, decided from the routes, network ACLs and security groups of an inventory."""
 
 from workbook.network.answer import Hop, Path, Reach
 from workbook.network.reach_matrix import matrix, questions, rendered

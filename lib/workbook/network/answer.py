@@ -14,7 +14,7 @@ MARKS = {"verdict": {"yes": "good", "no": "bad", "unknown": "warn", "partly": "w
 
 @dataclass(frozen=True)
 class Hop:
-    """One thing on the way: where it stands, what it is, its verdict (yes, no, unknown) and the rule that decided."""
+    """One step on the way: direction, what and where it is, verdict (yes, no, unknown) and the rule that decided."""
 
     direction: str
     what: str
@@ -28,7 +28,7 @@ class Hop:
 
 @dataclass(frozen=True)
 class Path:
-    """A connection between two places: `source` and `target` say which subnet, `source_range` and `target_range` which addresses."""
+    """A connection: `source` and `target` give the subnets, `source_range` and `target_range` the addresses."""
 
     source: str
     target: str
@@ -43,7 +43,7 @@ class Path:
 
     @property
     def stops(self) -> tuple[Hop, ...]:
-        """The hops that refuse it; where none does, those that cannot be told."""
+        """The hops that block it; if none does, those that are unknown."""
         return tuple(hop for hop in self.hops if hop.verdict == self.verdict) if self.verdict != "yes" else ()
 
 
@@ -53,9 +53,9 @@ class Reach:
 
     Attributes
     ----------
-    paths : one for each pair of subnets, and of address ranges that some rule tells apart.
-    ports : the client ports that answers were assumed to go to, as text.
-    prefix : what all names begin with; shown as in `display.table`.
+    paths : one for each pair of subnets and of address ranges that some rule distinguishes.
+    ports : the client ports that replies are assumed to go to, as text.
+    prefix : what all names begin with; shortened as in `display.table`.
     """
 
     source: str
@@ -73,12 +73,12 @@ class Reach:
 
     @property
     def reachable(self) -> bool | None:
-        """True if any path leads there, False if none does, None if that cannot be told."""
+        """True if any path leads there, False if none does, None if unknown."""
         return {"yes": True, "partly": True, "no": False, "unknown": None}[self.verdict]
 
     @property
     def path(self) -> Path:
-        """The path that explains the verdict: one that is refused where there is one, and one between zones where there are."""
+        """The path that explains the verdict: preferably one that is blocked, and one that crosses zones."""
         ranked = sorted(self.paths, key=lambda p: ("no", "unknown", "yes").index(p.verdict))
         alike = [p for p in ranked if p.verdict == ranked[0].verdict]
         return max(alike, key=lambda p: len(p.hops) if p.verdict == "yes" else 0)
@@ -89,17 +89,17 @@ class Reach:
 
     @property
     def reason(self) -> str:
-        """One sentence: by which way, or what stops it."""
+        """One sentence: which way it takes, or what blocks it."""
         if self.verdict == "yes":
             way = [hop for hop in self.path.hops if hop.what in _WAYS and hop.direction == "there"]
-            return "; ".join(str(hop) for hop in way) or "within one subnet, by the security groups"
+            return "; ".join(str(hop) for hop in way) or "within one subnet, allowed by the security groups"
         first, *more = self.stops
         also = f" Also: {', '.join(dict.fromkeys(f'{hop.what} {hop.where}'.strip() for hop in more))}." if more else ""
         some = "" if self.verdict != "partly" else f"Only some. {self.path.source_range} to {self.path.target_range}: "
         return f"{some}{str(first)[:1].upper()}{str(first)[1:]}.{also}"
 
     def hops(self) -> pd.DataFrame:
-        """The path's hops: direction, hop, where, verdict, rule."""
+        """One row per hop of the path: direction, hop, where, verdict, rule."""
         rows = [(h.direction, h.what, h.where, h.verdict, h.rule) for h in self.path.hops]
         return pd.DataFrame(rows, columns=["direction", "hop", "where", "verdict", "rule"])
 

@@ -1,7 +1,7 @@
-"""How AWS decides about one packet: network ACLs, security groups, route tables. Nothing here knows of paths.
+"""How AWS decides about one packet: network ACLs, security groups, route tables. Nothing here knows about paths.
 
-An address is one IP address, or the unnamed addresses of an AWS prefix list (S3's, say), whose ranges the inventory does not hold.
-So a question about an address has three answers: True, False, and None for cannot be told.
+An address is one IP address, or the unlisted addresses of an AWS prefix list (S3's, say), whose ranges are not in the
+inventory. So a question about an address has three answers: True, False, and None for unknown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ANY_PORT = (0, 65535)
 
-# What the internet does not carry: "this network", private (RFC 1918, RFC 6598, RFC 4193), loopback, link-local, multicast, reserved.
+# Not routed on the internet: "this network", private (RFC 1918, RFC 6598, RFC 4193), loopback, link-local, multicast,
+# reserved.
 NOT_PUBLIC: tuple[Network, ...] = tuple(
     ipaddress.ip_network(cidr)
     for cidr in (
@@ -54,14 +55,14 @@ class Address:
 
 @dataclass(frozen=True)
 class Ruling:
-    """What was decided, and by which rule. `allowed` is None where it cannot be told."""
+    """What was decided, and by which rule. `allowed` is None if unknown."""
 
     allowed: bool | None
     rule: str
 
 
 def within(address: Address, cidr: str) -> bool | None:
-    """Whether `cidr` holds the address. For a prefix list: yes for everything, no for what the internet does not carry."""
+    """Whether `cidr` contains the address. For a prefix list: yes for everything, no for ranges that are not public."""
     network = ipaddress.ip_network(cidr, strict=False)
     if address.ip is not None:
         return address.ip.version == network.version and address.ip in network
@@ -71,14 +72,14 @@ def within(address: Address, cidr: str) -> bool | None:
 
 
 def public(ip: IP) -> bool:
-    """Whether the internet carries packets to `ip`."""
+    """Whether the internet routes packets to `ip`."""
     return not any(ip.version == network.version and ip in network for network in NOT_PUBLIC)
 
 
 def cut(ranges: Iterable[Network], cidrs: Iterable[str], without: Iterable[Network] = ()) -> Iterator[tuple[IP, IP]]:
-    """`ranges` less `without`, cut at the borders of `cidrs`: first and last address of each piece.
+    """`ranges` minus `without`, cut at the borders of `cidrs`: first and last address of each piece.
 
-    No rule tells the addresses of a piece apart, so one of them speaks for all.
+    No rule distinguishes the addresses within a piece, so one of them stands for all.
     """
     excluded = list(without)
     for whole in ranges:
@@ -106,9 +107,9 @@ def _says(rule: Row) -> str:
 
 
 def acl(entries: Iterable[Row], direction: str, protocol: str, ports: tuple[int, int], address: Address) -> Ruling:
-    """The entries of one network ACL, lowest rule number first; no match is the closing deny.
+    """The entries of one network ACL, lowest rule number first; no match means the final deny.
 
-    `ports` is a range that must be open from end to end, since a client takes any port of it.
+    `ports` is a range that must be open from end to end, since a client can use any port in it.
     """
     numbered = sorted((e for e in entries if e.direction == direction), key=lambda e: int(e.rule_number))
     matching = [(entry, within(address, entry.cidr)) for entry in numbered if entry.protocol in (protocol, "all")]
@@ -139,7 +140,7 @@ def _first(matching: list[tuple[Row, bool | None]], port: int, address: Address)
             continue
         text = f"rule {entry.rule_number}: {entry.action} {_says(entry)} {entry.cidr}"
         if inside is None:
-            return Ruling(None, f"{text}; whether it holds the addresses of {address} is not in the inventory")
+            return Ruling(None, f"{text}; whether it contains the addresses of {address} is not in the inventory")
         return Ruling(entry.action == "allow", text)
     return Ruling(False, "no rule matches: denied")
 
@@ -156,8 +157,8 @@ def group(
 ) -> Ruling:
     """The rules of all security groups of one network interface together: one that allows is enough.
 
-    `peer_groups` are ids of the other side's groups, None where nobody knows them; `peer_lists` ids of prefix lists that
-    hold its address; `peer_name` is what to call it.
+    `peer_groups` are ids of the other side's groups, None if unknown; `peer_lists` ids of prefix lists that
+    contain its address; `peer_name` is what to call it.
     """
     towards = f"{'to' if direction == 'egress' else 'from'}"
     undecided = ""
@@ -182,15 +183,16 @@ def group(
 
 
 def _listed(prefix_list: str, address: Address) -> bool | None:
-    """Whether a prefix list holds a numbered address. The inventory has no entries of lists; AWS's own hold public ones only."""
+    """Whether a prefix list contains an IP address. The inventory has no entries; AWS's own lists are all public."""
     aws = prefix_list.startswith("com.amazonaws.")
     return False if aws and address.ip is not None and not public(address.ip) else None
 
 
 def route(routes: Iterable[Row], address: Address) -> Row | None:
-    """The route that a packet to `address` takes: of those that hold it, the one with the longest prefix.
+    """The route that a packet to `address` takes: of those that contain it, the one with the longest prefix.
 
-    A route to a prefix list is taken by that list's addresses alone; a numbered address is taken not to be one of them (see `lists`).
+    Only a prefix list's own addresses take a route to that list; an IP address is assumed not to be one of them (see
+    `lists`).
     """
     best: tuple[int, Row] | None = None
     for row in routes:
@@ -206,6 +208,6 @@ def route(routes: Iterable[Row], address: Address) -> Row | None:
 
 
 def lists(routes: Iterable[Row], address: Address) -> list[str]:
-    """Names of the prefix lists among the routes that may hold a numbered address, which nobody can tell from the inventory."""
+    """Names of the prefix lists among the routes that might contain an IP address; the inventory cannot tell."""
     named = [str(r.destination) for r in routes if str(r.destination_id).startswith("pl-")]
     return [] if address.prefix_list else [name for name in named if _listed(name, address) is None]

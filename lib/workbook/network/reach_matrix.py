@@ -1,4 +1,4 @@
-"""The connections one asks about first, decided in one table."""
+"""The connections people ask about first, decided in one table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "r
 
 
 def questions(inventory: Inventory) -> list[tuple[str, str, int, str, str]]:
-    """(source, target, port, source subnet, target subnet): of whatever endpoints, subnets and default groups the inventory holds."""
+    """(source, target, port, source subnet, target subnet), for all endpoints, subnets and default groups read."""
     service = next(iter(inventory.rows("services") if "services" in inventory else ()), None)
     container = (service.container_port if service else None) or 8080
     endpoints = _called(inventory.rows("endpoints"), "service", "endpoint_id")
@@ -65,20 +65,20 @@ def _called(rows: Sequence[Row], name: str, id: str) -> dict[str, str]:
 
 
 def decide(inventory: Inventory) -> list[Reach]:
-    """The answer to each of `questions`, in their order."""
+    """The answer to each of `questions`, in order."""
     net = Topology(inventory)
     return [reach(net, s, t, p, source_subnet=near, target_subnet=far) for s, t, p, near, far in questions(inventory)]
 
 
 def matrix(inventory: Inventory) -> pd.DataFrame:
-    """The columns source, target, port, from_subnet, to_subnet (empty: all), verdict (yes, no, partly, unknown), reason; one question a row."""
+    """One row per question, with the columns `COLUMNS`. An empty subnet means all; verdicts: yes, no, partly, unknown."""
     answers = zip(questions(inventory), decide(inventory), strict=True)
     rows = [(s, t, p, near, far, answer.verdict, answer.reason) for (s, t, p, near, far), answer in answers]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def rendered(frame: pd.DataFrame, prefix: str = "") -> Rendered:
-    """The matrix as a table for people, a named subnet beside its source or target; `prefix` as in `display.table`."""
+    """The matrix as displayed, with a named subnet next to its source or target; `prefix` as in `display.table`."""
 
     def placed(who: str, subnet: str) -> list[list[str]]:
         return [
@@ -87,4 +87,4 @@ def rendered(frame: pd.DataFrame, prefix: str = "") -> Rendered:
 
     seen = frame.drop(columns=["from_subnet", "to_subnet"])
     seen["source"], seen["target"] = placed("source", "from_subnet"), placed("target", "to_subnet")
-    return table(seen, "Who reaches whom", marks=MARKS, prefix=prefix)
+    return table(seen, "What can reach what", marks=MARKS, prefix=prefix)

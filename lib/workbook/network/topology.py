@@ -1,4 +1,4 @@
-"""Who stands where in the network: a name becomes subnets, addresses and security groups."""
+"""What is where in the network: turns a name into subnets, addresses and security groups."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from workbook.network.packets import NOT_PUBLIC, Address, Network, cut
 
 INTERNET = "internet"
 
-# Ports that a client's side of a connection takes. Linux: net.ipv4.ip_local_port_range, as it is on Fargate. Load balancers, NAT
-# gateways and unknown clients may take any above 1023.
+# Ports on the client's side of a connection. Linux: net.ipv4.ip_local_port_range, as on Fargate. Load balancers, NAT
+# gateways and unknown clients can use any port above 1023.
 LINUX_PORTS = (32768, 60999)
 ANY_CLIENT_PORTS = (1024, 65535)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One party in one subnet, or outside the VPC where `subnet` is None.
+    """One party in one subnet, or outside the VPC if `subnet` is None.
 
     Attributes
     ----------
-    ranges : the addresses it may have.
-    groups : ids of its security groups; None where nobody knows what stands there.
+    ranges : the addresses it can have.
+    groups : ids of its security groups; None if it is unknown what is there.
     public : whether it has a public IPv4 address.
     client_ports : the ports it opens connections from, first and last.
-    gateway : the row of the gateway endpoint, which has no address of its own.
+    gateway : the row of the gateway endpoint, which has no address itself.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Place:
 
 
 class Topology:
-    """The network tables of an inventory, indexed for the questions that a packet asks."""
+    """The network tables of an inventory, indexed for looking up a packet's path."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
@@ -96,12 +96,12 @@ class Topology:
         if not found:
             raise WorkbookError(
                 f"There is no subnet {name!r}.",
-                f"There are: {', '.join(row.name for row in self.subnets) or 'none'}.",
+                f"Subnets: {', '.join(row.name for row in self.subnets) or 'none'}.",
             )
         return _only(name, "subnets", found)
 
     def pieces(self, place: Place) -> list[tuple[Address, str]]:
-        """One address for each piece of the place's ranges that rules can tell apart, with the piece's name."""
+        """One address for each piece of the place's ranges that rules can distinguish, with the piece's name."""
         if place.gateway is not None:
             destinations = [
                 str(r.destination_id)
@@ -123,11 +123,11 @@ class Topology:
     # ── names ──
 
     def places(self, name: str, subnet: str = "") -> list[Place]:
-        """Where the party called `name` stands, in all its subnets or in the one called `subnet`.
+        """Where the party called `name` is, in all its subnets or in the one called `subnet`.
 
         Raises
         ------
-        WorkbookError : nothing of that name, or nothing that sends or takes packets.
+        WorkbookError : nothing has that name, or it neither sends nor receives packets.
         """
         found = self._outside(name) or self._address(name) or self._resource(name)
         if subnet:
@@ -189,7 +189,8 @@ class Topology:
         known = sorted({"internet", "alb", "task", "nat", *(row.service for row in self.endpoints)})
         raise WorkbookError(
             f"There is nothing called {name!r} in the network.",
-            f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, security group or subnet.",
+            f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, "
+            "security group or subnet.",
         )
 
     def _standing(self, table: str, short: str, row: Row) -> list[Place]:
@@ -204,12 +205,12 @@ class Topology:
         if table == "endpoints" and row.type != "Interface":
             raise WorkbookError(
                 f"{row.name} is an endpoint of type {row.type}.",
-                "Gateway and interface endpoints can be asked about.",
+                "Only gateway and interface endpoints are supported.",
             )
         groups, subnets = tuple(row.group_ids), [self.subnet(id) for id in row.subnet_ids]
         if not subnets:
             raise WorkbookError(
-                f"The inventory knows no subnet of {row.name}.", "Read the inventory again once it is deployed."
+                f"The inventory has no subnet for {row.name}.", "Read the inventory again once it is deployed."
             )
         exposed = (
             bool(row.public_ip)

@@ -1,19 +1,21 @@
-"""Who reaches whom: the way of a connection through the VPC, hop by hop, there and back.
+"""What can reach what: the path of a connection through the VPC, hop by hop, there and back.
 
-Pure functions of the inventory, so a what-if is an inventory with other rows (`Inventory.replace`). What decides:
+Pure functions of the inventory, so a what-if is an inventory with other rows (`Inventory.replace`). The rules:
 
-- Security groups are stateful: the side that opens the connection needs an egress rule, the other an ingress rule, the answer none.
-- Network ACLs are stateless and stand at the border of a subnet: both directions are looked at, the answer with the ports that the
-  client's side takes (Linux 32768-60999 for a task, else 1024-65535). Within one subnet they do not apply.
-- The route with the longest prefix is taken. A NAT gateway carries only connections begun inside, an internet gateway only those of
-  a public address, a private subnet has no way in.
-- Every piece of an address range that some rule tells apart is decided by itself, so "the internet cannot" means nobody on it can.
+- Security groups are stateful: the side that opens the connection needs an egress rule, the other an ingress rule;
+  replies need none.
+- Network ACLs are stateless and apply at a subnet's border: both directions are checked, replies with the client's
+  ports (Linux 32768-60999 for a task, otherwise 1024-65535). They do not apply within a subnet.
+- The route with the longest prefix wins. A NAT gateway only carries connections opened from inside, an internet gateway
+  only those of a public address; a private subnet has no way in.
+- Every piece of an address range that some rule distinguishes is decided separately, so "the internet cannot" means
+  that no address on it can.
 
-AWS's Reachability Analyzer does this in an account, for money; Batfish needs a server, raw API answers and instances, and knows no
-Fargate task. Neither works on an inventory, hence this small one.
+AWS's Reachability Analyzer does this in an account, for a fee; Batfish needs a server, raw API responses and instances,
+and does not know Fargate tasks. Neither works on an inventory, hence this small one.
 
-Not looked at: peering and transit gateways, firewalls, prefix list entries, and what a load balancer or a container does with the
-connection. A path that leads there is `unknown`, never guessed.
+Not covered: peering and transit gateways, firewalls, prefix list entries, and what a load balancer or a container does
+with the connection. A path that involves them is `unknown`, never guessed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from workbook.network.answer import Hop, Path, Reach
 from workbook.network.packets import Address, Ruling, acl, group, lists, public, route
 from workbook.network.topology import ANY_CLIENT_PORTS, LINUX_PORTS, Place, Topology
 
-_UNKNOWN_GROUPS = "what stands at this address, and so its security groups, is not in the inventory"
+_UNKNOWN_GROUPS = "what has this address, and therefore its security groups, is not in the inventory"
 _VERDICT = {True: "yes", False: "no", None: "unknown"}
 
 
@@ -40,30 +42,31 @@ def reach(
     source_subnet: str = "",
     target_subnet: str = "",
 ) -> Reach:
-    """Whether `source` can open a connection to `target` on `port`, by which way, and what stops it if not.
+    """Whether `source` can open a connection to `target` on `port`, which way it takes, and what blocks it if not.
 
     Parameters
     ----------
     inventory : with the layers vpc and, for `alb` and `task`, ecs.
-    source, target : `internet` (`::/0` for IPv6), `alb`, `task`, `nat`, an endpoint's service such as `ecr.api` or `s3`, an IP address or
-        CIDR, or the name of a load balancer, service, endpoint, security group or subnet, with or without the common prefix.
+    source, target : `internet` (`::/0` for IPv6), `alb`, `task`, `nat`, an endpoint's service such as `ecr.api` or
+        `s3`, an IP address or CIDR, or the name of a load balancer, service, endpoint, security group or subnet, with
+        or without the common prefix.
     port : 1 to 65535.
     protocol : tcp or udp.
-    source_subnet, target_subnet : only from or to this subnet (name), for a question about zones.
+    source_subnet, target_subnet : only from or to this subnet (name), for questions about zones.
 
     Raises
     ------
-    WorkbookError : an unknown name, port or protocol.
+    WorkbookError : the name, port or protocol is unknown.
     """
     if protocol not in ("tcp", "udp"):
-        raise WorkbookError(f"The network proofs know tcp and udp, not {protocol!r}.", "Ask for one of these.")
+        raise WorkbookError(f"The network proofs support tcp and udp, not {protocol!r}.", "Use one of these.")
     if not 1 <= int(port) <= 65535:
         raise WorkbookError(f"There is no port {port}.", "A port is between 1 and 65535.")
     net = inventory if isinstance(inventory, Topology) else Topology(inventory)
     sources, targets = net.places(source, source_subnet), net.places(target, target_subnet)
     if any(place.gateway for place in sources):
         raise WorkbookError(
-            f"{source} is a gateway endpoint: a route, which opens no connection.", "Ask for it as the target."
+            f"{source} is a gateway endpoint: a route, which opens no connections.", "Use it as the target."
         )
     paths = tuple(
         Path(a.label, b.label, here_name, there_name, tuple(_Walk(net, a, here, b, there, protocol, int(port)).hops()))
@@ -74,11 +77,11 @@ def reach(
     )
     if not paths:
         raise WorkbookError(
-            f"There is no address in {source} or {target} to ask about.", "Name an address that something can have."
+            f"Neither {source} nor {target} contains a usable address.", "Use an address that something can have."
         )
     first, last = sources[0].client_ports
     system = "Linux" if (first, last) == LINUX_PORTS else "any client"
-    ports = f"Answers go to the client's ports {first}-{last} ({system})."
+    ports = f"Replies go to the client's ports {first}-{last} ({system})."
     return Reach(source, target, int(port), protocol, paths, ports, net.inventory.scope.prefix)
 
 
@@ -114,7 +117,7 @@ class _Walk:
                 "NAT gateway",
                 (self.a if self.a.kind == "nat" else self.b).label,
                 "no",
-                "it opens and takes no connection of its own",
+                "it opens and accepts no connections itself",
             )
         if self.b.endpoint is not None:
             yield self._private_dns(self.b.endpoint, near)
@@ -133,8 +136,8 @@ class _Walk:
     def _inbound(self, far: Row) -> Iterator[Hop]:
         yield self._public_address(self.b, self.here)
         if self.b.kind == "nat":
-            yield Hop("there", "NAT gateway", self.b.label, "no", "it carries only connections begun inside")
-        yield self._to_internet(far, self.here, "the way back is ")
+            yield Hop("there", "NAT gateway", self.b.label, "no", "it only carries connections opened from inside")
+        yield self._to_internet(far, self.here, "reply: ")
         yield self._acl("there", far, "ingress", self.ports, self.here)
         yield from self._into_group()
         yield self._acl("back", far, "egress", self.a.client_ports, self.here)
@@ -142,7 +145,7 @@ class _Walk:
     def _outbound(self, near: Row) -> Iterator[Hop]:
         if self.a.kind == "interface endpoint":
             yield Hop(
-                "there", "interface endpoint", self.a.label, "no", "it answers and opens no connection of its own"
+                "there", "interface endpoint", self.a.label, "no", "it only replies and opens no connections itself"
             )
         yield from self._out_of_group()
         yield self._acl("there", near, "egress", self.ports, self.there)
@@ -187,7 +190,7 @@ class _Walk:
                 "gateway endpoint",
                 endpoint.name,
                 "no",
-                "it is a route of the VPC; nothing outside can take it",
+                "it is a route in the VPC; nothing outside can use it",
             )
             return
         yield from self._out_of_group()
@@ -237,7 +240,7 @@ class _Walk:
                 what,
                 str(subnet.name),
                 "unknown",
-                "the inventory does not say which network ACL the subnet has",
+                "the subnet's network ACL is not in the inventory",
             )
         return self._hop(
             direction, what, str(subnet.network_acl), acl(self.net.acl(subnet), way, self.protocol, ports, address)
@@ -278,7 +281,7 @@ class _Walk:
                 "route table",
                 str(near.route_table),
                 "unknown",
-                f"whether {', '.join(unsure)} holds {address} is not in the inventory",
+                f"whether {', '.join(unsure)} contains {address} is not in the inventory",
             )
         right = (
             None
@@ -288,7 +291,7 @@ class _Walk:
         return self._route_hop(direction, near, taken, right)
 
     def _to_internet(self, subnet: Row, address: Address, before: str = "") -> Hop:
-        """The route of a subnet to an internet gateway that is attached to its VPC."""
+        """The subnet's route to an internet gateway attached to its VPC."""
         taken = route(self.net.routes(subnet), address)
         if address.ip is not None and not public(address.ip):
             right: bool | None = None if taken is not None and taken.target_type == "other" else False
@@ -302,7 +305,7 @@ class _Walk:
         return self._route_hop("there", subnet, taken, right, before)
 
     def _public_address(self, place: Place, other: Address) -> Hop:
-        """An internet gateway carries IPv4 for public addresses only; every IPv6 address is one."""
+        """An internet gateway carries IPv4 only for public addresses; every IPv6 address is public."""
         versions = {network.version for network in place.ranges}
         if other.version == 6:
             return (
@@ -349,6 +352,6 @@ class _Walk:
                 "private DNS",
                 endpoint.name,
                 verdict,
-                f"{', '.join(off)} off: the service's name leads past the endpoint",
+                f"{', '.join(off)} off: the service's name resolves past the endpoint",
             )
-        return Hop("there", "private DNS", endpoint.name, "yes", f"{endpoint.service} is the endpoint's address")
+        return Hop("there", "private DNS", endpoint.name, "yes", f"{endpoint.service} resolves to the endpoint")

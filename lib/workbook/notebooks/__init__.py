@@ -1,1 +1,1 @@
-"""Notebooks: executing them, the walkthrough through all of them, JupyterLab, and the exported pages."""
+"""Notebooks: executing one, the walkthrough of all of them, JupyterLab, and the exported pages."""

@@ -1,4 +1,4 @@
-"""Execute one notebook in a fresh kernel while somebody is told what happens, and keep it the same from run to run."""
+"""Execute one notebook in a fresh kernel, report its progress, and keep saved outputs stable from run to run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from workbook.errors import WorkbookError
 
 START_TIMEOUT = 180
-"""Seconds a kernel may take to answer first."""
+"""Seconds a kernel may take to start responding."""
 GRACE = 100
-"""Seconds an interrupted cell has to end by itself, Terraform with it, before its kernel is ended."""
+"""Seconds an interrupted cell, and Terraform with it, has to finish before its kernel is killed."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
 class Listener(Protocol):
-    """Whoever wants to know how an execution goes. Cells are code cells, counted from 1."""
+    """Follows the progress of an execution. Cells are code cells, counted from 1."""
 
     def cell_started(self, number: int, label: str) -> None: ...
 
     def live(self, text: str) -> None:
-        """The kernel showed `text`, one line, while the cell runs."""
+        """The kernel showed `text`, one line, while the cell was running."""
 
     def tick(self) -> None:
         """About a second has passed."""
@@ -46,11 +46,11 @@ class Listener(Protocol):
 
 
 class CellFailed(WorkbookError):
-    """A cell ended in an error, took too long, or lost its kernel."""
+    """A cell failed, timed out, or lost its kernel."""
 
 
 class Interrupted(Exception):
-    """The person, or whoever started the process, ended it; `signal` is the number of the signal."""
+    """The user or the parent process stopped the execution; `signal` is the signal number."""
 
     def __init__(self, number: int) -> None:
         self.signal = number
@@ -66,12 +66,12 @@ def cell_timeout(environ: Mapping[str, str] | None = None) -> int:
     """
     value = (os.environ if environ is None else environ).get("WORKBOOK_CELL_TIMEOUT", "").strip() or "600"
     if not value.isdecimal() or int(value) == 0:
-        raise WorkbookError(f"WORKBOOK_CELL_TIMEOUT is {value!r}.", "Give the seconds a cell may take, such as 600.")
+        raise WorkbookError(f"WORKBOOK_CELL_TIMEOUT={value!r} is not valid.", "Set it to seconds, such as 600.")
     return int(value)
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    """A notebook file.
+    """Read a notebook file.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def read(path: Path) -> nbformat.NotebookNode:
     except Exception as error:  # JSON, validation and version errors of nbformat have no common base
         raise WorkbookError(
             f"{path.name} is not a readable notebook: {first_line(str(error))}",
-            f"git checkout {path}, or mend the file.",
+            f"Run git checkout {path}, or fix the file.",
         ) from error
 
 
@@ -96,7 +96,7 @@ def title(notebook: nbformat.NotebookNode, otherwise: str) -> str:
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> Iterator[tuple[int, str]]:
-    """Index and label of every cell that is executed; a label is the section and the first line, comment or code."""
+    """Index and label of every cell to execute; a label is the section plus the cell's first line, comment or code."""
     section = ""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
@@ -108,7 +108,7 @@ def code_cells(notebook: nbformat.NotebookNode) -> Iterator[tuple[int, str]]:
 
 
 def plain(markdown: str) -> str:
-    """Inline markdown without its marks."""
+    """Inline markdown as plain text."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
     return re.sub(r"[*`]|<[^>]+>|(?<!\w)_|_(?!\w)", "", text).strip()
 
@@ -128,20 +128,20 @@ def execute(
 
     Parameters
     ----------
-    path : where the notebook lies; its kernel works in that directory.
-    timeout : seconds a cell may take; after that it is interrupted, and ended when that does not help.
-    environ : environment of the kernel; this process's unless given.
+    path : path of the notebook; its kernel runs in that directory.
+    timeout : seconds a cell may take; after that it is interrupted, and killed if that does not help.
+    environ : environment of the kernel; this process's by default.
 
     Raises
     ------
-    CellFailed : names notebook, cell and cause. The outputs so far are in `notebook`.
-    Interrupted : SIGINT or SIGTERM came; the kernel was interrupted first, so that Terraform could end what it had begun.
+    CellFailed : with notebook, cell and cause in its message. The outputs so far are in `notebook`.
+    Interrupted : on SIGINT or SIGTERM; the kernel is interrupted first, so that Terraform can finish what it started.
     """
     asyncio.run(_Execution(path, notebook, listener, timeout, dict(os.environ if environ is None else environ)).run())
 
 
 class _Client(NotebookClient):
-    """nbclient, with every message of the kernel passed on when it comes."""
+    """nbclient, with every message of the kernel passed on as it arrives."""
 
     listener: Listener
 
@@ -154,7 +154,7 @@ class _Client(NotebookClient):
 
 
 def _live_text(message: Mapping[str, Any]) -> str:
-    """The last line that a stream or an updating display shows; empty for other messages."""
+    """The last line shown by a stream or an updating display; empty for other messages."""
     content = message["content"]
     if message["msg_type"] == "stream":
         text = content["text"]
@@ -177,7 +177,7 @@ class _Execution:
     ended_by: int | str | None = None  # a signal's number, or "timeout"
     kernel: AsyncKernelManager = field(default_factory=lambda: AsyncKernelManager(kernel_name="python3"))
     deadline: float = float("inf")
-    _ending: asyncio.Task[None] | None = None  # The loop itself keeps no strong reference to a task.
+    _ending: asyncio.Task[None] | None = None  # The event loop keeps no strong reference to a task.
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -188,7 +188,7 @@ class _Execution:
             await self._run_cells(await self._start())
         finally:
             ticker.cancel()
-            with contextlib.suppress(RuntimeError):  # A kernel that never came up has nothing to shut down.
+            with contextlib.suppress(RuntimeError):  # A kernel that never started has nothing to shut down.
                 await self.kernel.shutdown_kernel(now=self.ended_by is not None)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
@@ -203,10 +203,10 @@ class _Execution:
             coalesce_streams=True,
         )
         client.listener = self.listener
-        client.log.setLevel(logging.CRITICAL + 1)  # What went wrong is said once, by whoever catches it.
+        client.log.setLevel(logging.CRITICAL + 1)  # Errors are reported once, where they are caught.
         client.reset_execution_trackers()
         try:
-            # Errors only: ipykernel otherwise warns about its transport on every start.
+            # Errors only: otherwise ipykernel warns about its transport on every start.
             await self.kernel.start_kernel(
                 cwd=str(self.path.parent), env=self.environ, extra_arguments=["--IPKernelApp.log_level=40"]
             )
@@ -216,7 +216,7 @@ class _Execution:
                 raise Interrupted(self.ended_by) from None
             raise CellFailed(
                 f"{self.path.stem}: the Python kernel did not start: {first_line(str(error))}",
-                "`make setup` mends the environment; then run this again.",
+                "Repair the environment with `make setup`, then run this again.",
             ) from error
         return client
 
@@ -241,7 +241,7 @@ class _Execution:
         if self.ended_by:
             raise CellFailed(
                 f"{self.path.stem}, cell {number} ({label}): no result within {self.timeout} s, so it was interrupted.",
-                "Run this again; it goes on with what is deployed. WORKBOOK_CELL_TIMEOUT=<seconds> allows more time.",
+                "Run this again; it continues from what is deployed. WORKBOOK_CELL_TIMEOUT=<seconds> allows more time.",
             )
 
     async def _tick(self) -> None:
@@ -255,22 +255,20 @@ class _Execution:
         self._ending = asyncio.get_running_loop().create_task(self._end(number))
 
     async def _end(self, by: int | str) -> None:
-        """Interrupt the kernel; whoever asks again, or a cell that goes on past its grace, ends it."""
+        """Interrupt the kernel; a second call, or a cell that outlives its grace period, kills it."""
         first = self.ended_by is None
         self.ended_by = by if first else self.ended_by
         self.deadline = time.monotonic() + GRACE
-        with contextlib.suppress(RuntimeError):  # The kernel is not up yet, or is gone.
+        with contextlib.suppress(RuntimeError):  # The kernel is not running yet, or is gone.
             if first:
-                self.listener.live(
-                    "interrupted; waiting for the cell to end what it has begun (Ctrl-C again ends it at once)"
-                )
+                self.listener.live("interrupted; waiting for the cell to finish (press Ctrl-C again to stop it now)")
                 await self.kernel.interrupt_kernel()
             else:
                 await self.kernel.shutdown_kernel(now=True)
 
 
 def _cause(error: CellExecutionError | DeadKernelError) -> str:
-    """What a cell's exception says, at most a few lines, without its traceback."""
+    """A cell's exception in a few lines, without the traceback."""
     if isinstance(error, DeadKernelError):
         return "its kernel died."
     value = _ANSI.sub("", str(error.evalue)).strip()
@@ -281,12 +279,12 @@ def _cause(error: CellExecutionError | DeadKernelError) -> str:
 
 def _next_step(error: CellExecutionError | DeadKernelError) -> tuple[str, ...]:
     if isinstance(error, DeadKernelError):
-        return ("Run this again; if it stays so, `make doctor` shows memory and disk.",)
+        return ("Run this again; if it keeps happening, check memory and disk space.",)
     return () if error.ename == "WorkbookError" else ("`make lab` opens the notebook at this cell.",)
 
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs from run to run or machine to machine, so that saving twice changes nothing."""
+    """Strip what differs between runs or machines, so that saving twice changes nothing."""
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -309,11 +307,11 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def keep_equal(new: nbformat.NotebookNode, saved: nbformat.NotebookNode, volatile: Path) -> None:
-    """Put back the saved outputs of every cell whose outputs differ in nothing that nbval compares: times, ports, ids, durations.
+    """Restore the saved outputs of every cell that differs only in what nbval ignores: times, ports, ids, durations.
 
     Parameters
     ----------
-    volatile : the file of patterns that nbval takes, a section each with `regex` and `replace`.
+    volatile : nbval's sanitizing file: sections with `regex` and `replace`.
     """
     patterns = ConfigParser(interpolation=None)
     patterns.read(volatile, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""JupyterLab on the first notebook: on loopback, behind a token, without news."""
+"""Start JupyterLab on the first notebook: on loopback, behind a token, without news."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def command(port: int = 0, open_browser: bool | None = None, root: Path = ROOT) 
     Parameters
     ----------
     port : port on 127.0.0.1; 0 takes 8888 or the next free one.
-    open_browser : whether to open one; by default where there is a display.
-    root : directory that the server shows; has the notebooks in `notebooks/`.
+    open_browser : whether to open a browser; by default only if there is a display.
+    root : directory that the server shows, with the notebooks in `notebooks/`.
     """
     if open_browser is None:
         open_browser = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -39,32 +39,32 @@ def command(port: int = 0, open_browser: bool | None = None, root: Path = ROOT) 
         *([f"--port={port}", "--ServerApp.port_retries=0"] if port else []),
         *([] if open_browser else ["--no-browser"]),
         f"--LabApp.default_url=/lab/tree/{FIRST}",
-        # A server that the person starts as root is still on loopback and behind its token.
+        # A server started as root is still on loopback and behind its token.
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
 
 
 def environment() -> dict[str, str]:
-    """The server's environment: this process's, and settings by which JupyterLab neither fetches news nor asks about them."""
+    """The server's environment: this process's, plus settings that stop JupyterLab fetching news or asking about it."""
     paths = [str(_CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
 def trust(notebooks: Path = ROOT / "notebooks") -> None:
-    """Mark the notebooks as they are saved as trusted, for this person.
+    """Mark the notebooks, as they are saved now, as trusted for this user.
 
-    JupyterLab takes the style out of the saved tables of a notebook that it does not trust. The person who starts this checkout's
-    own lab is about to run its code; a notebook that changes afterwards is not covered.
+    JupyterLab strips the style from saved tables in a notebook it does not trust. Someone who starts this checkout's
+    own lab is about to run its code anyway; a notebook that changes afterwards is not covered.
     """
     notary = NotebookNotary()
     for path in sorted(notebooks.glob("*.ipynb")):
-        # One that is no notebook, or a home that takes no signature, is for JupyterLab to tell.
+        # JupyterLab reports an invalid notebook, or a home directory that cannot store signatures.
         with contextlib.suppress(WorkbookError, OSError):
             notary.sign(notebook.read(path))
 
 
 def lab() -> int:
-    """Run JupyterLab until it is ended; prints its address, the token in it.
+    """Run JupyterLab until it is stopped; prints its address with the token.
 
     Returns
     -------
@@ -72,13 +72,13 @@ def lab() -> int:
 
     Raises
     ------
-    WorkbookError : there is no first notebook.
+    WorkbookError : the first notebook is missing.
     """
     if not (ROOT / FIRST).is_file():
-        raise WorkbookError(f"{FIRST} is missing.", f"git checkout {FIRST}")
+        raise WorkbookError(f"{FIRST} is missing.", f"Run git checkout {FIRST}.")
     trust()
-    print("JupyterLab starts; its address follows. Ctrl-C ends it.", flush=True)
-    # Without a terminal to ask on, or at the second Ctrl-C, the server does not ask whether it should end.
+    print("Starting JupyterLab; its address follows. Press Ctrl-C to stop it.", flush=True)
+    # Without a terminal, or on the second Ctrl-C, the server does not ask for confirmation.
     server = subprocess.Popen(command(), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL)
     try:
         return server.wait()
@@ -88,5 +88,5 @@ def lab() -> int:
             server.wait(15)
         except subprocess.TimeoutExpired:
             server.kill()
-        print("\nJupyterLab has ended; the embedded AWS goes on (make clean ends it).")
+        print("\nJupyterLab has stopped; the embedded AWS is still running (make clean stops it).")
         return 0

@@ -1,4 +1,4 @@
-"""Executed notebooks as self-contained HTML pages: no script, no network, made for a shared screen and for paper."""
+"""Executed notebooks as self-contained HTML pages: no scripts, no network, made for screen sharing and printing."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Book:
     Attributes
     ----------
     directory : where pages and executed notebooks are written.
-    names : stems of the notebooks in order; those not executed (yet) are named on the index without a link.
-    heading : what the pages are of, for the top of each.
-    titles : stem -> title, for the links between the pages.
+    names : stems of the notebooks in order; those not executed (yet) appear on the index without a link.
+    heading : what the pages show, at the top of each.
+    titles : stem -> title, for the links between pages.
     """
 
     directory: Path
@@ -46,7 +46,7 @@ class Book:
     _leads: dict[str, str] = field(default_factory=dict)
 
     def add(self, source: Path, executed: nbformat.NotebookNode, seconds: float) -> Path:
-        """Write the executed notebook and its page, and renew the index; returns the page's path."""
+        """Write the executed notebook and its page, and update the index; returns the page's path."""
         self.directory.mkdir(parents=True, exist_ok=True)
         nbformat.write(executed, self.directory / source.name)
         name = source.stem
@@ -73,7 +73,7 @@ class Book:
         return page
 
     def write_index(self, facts: Mapping[str, str]) -> Path:
-        """The index page: every notebook, and what there is to say about the run."""
+        """The index page: every notebook, and facts about the run."""
         entries = [
             {
                 "name": name,
@@ -96,7 +96,7 @@ class Book:
         return f"{name}.html", self.titles.get(name, name)
 
     def _localise(self, body: str, notebooks: Path) -> str:
-        """Links to other notebooks lead to their pages, links to the project's files to those files."""
+        """Point links to other notebooks at their pages, and links to project files at those files."""
 
         def local(match: re.Match[str]) -> str:
             before, address, after = match.groups()
@@ -121,16 +121,16 @@ def _body(executed: nbformat.NotebookNode, source: Path) -> str:
         extra_template_basedirs=[str(_TEMPLATES)],
     )
     body, _ = exporter.from_notebook_node(executed, {"metadata": {"path": str(source.parent)}})
-    # nbconvert's own embedding of images parses every HTML block by itself, and so closes a <details> before its content.
+    # nbconvert's own image embedding parses each HTML block separately, and so closes a <details> before its content.
     embedded = _IMAGE.sub(
         lambda match: f"{match[1]}{_data_address(source.parent / match[2]) or match[2]}{match[3]}", str(body)
     )
-    # Without these links nbconvert leaves out the headings' ids as well.
+    # Removed here, because without these links nbconvert would leave out the headings' ids as well.
     return _ANCHOR.sub("", embedded)
 
 
 def _data_address(path: Path) -> str | None:
-    """The picture itself as an address; None when there is none."""
+    """The picture as a data: URL; None if the file cannot be read."""
     try:
         content = base64.b64encode(path.read_bytes()).decode()
     except OSError:
@@ -141,13 +141,13 @@ def _data_address(path: Path) -> str | None:
 def _frame(**values: Any) -> str:
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     style = (_TEMPLATES / "page" / "page.css").read_text(encoding="utf-8")
-    # The ground of code is the page's own, in both schemes.
+    # Code has the page's own background in both colour schemes.
     colours = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n.highlight, .highlight pre {{ background: var(--soft); }}"
     return _JINJA.get_template("frame.html.j2").render(style=f"{style}\n{colours}", **values)
 
 
 def _lead(executed: nbformat.NotebookNode) -> str:
-    """First sentence below the title."""
+    """The first sentence below the title."""
     for cell in executed.cells:
         if cell.cell_type == "markdown":
             for paragraph in re.split(r"\n\s*\n", cell.source):

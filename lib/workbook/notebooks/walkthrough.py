@@ -1,4 +1,4 @@
-"""Execute every notebook in order, with progress on the terminal, and keep a readable page of each."""
+"""Execute every notebook in order, with progress on the terminal, and write a readable page for each."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from typing import TextIO
 
 import nbformat
 
-from workbook import emulator
-from workbook.deployment import count_by_layer
+from workbook.deployment import Deployment, count_by_layer
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import NOTEBOOKS, ROOT, home
 from workbook.host.run_directory import RunDirectory
+from workbook.layers import LAYERS
 from workbook.notebooks import execute as notebook
 from workbook.notebooks import pages
 from workbook.target import choose_target
@@ -30,27 +31,27 @@ from workbook.terraform.settings import read_settings
 
 
 def walkthrough(notebooks: Sequence[Path] | None = None) -> int:
-    """Execute notebooks against the target, keep executed copies and pages of them, and end with a summary.
+    """Execute notebooks against the target, keep executed copies and pages of them, and print a summary.
 
-    What is deployed stays deployed: a second run works on it, and is quick.
+    What is deployed stays deployed, so a second run is quick.
 
     Parameters
     ----------
-    notebooks : files to execute; without them every notebook of the project in order.
+    notebooks : files to execute; by default every notebook of the project, in order.
 
     Returns
     -------
-    Exit code: 0; 1 after a cell failed; 130 when interrupted.
+    Exit code: 0; 1 if a cell failed; 130 if interrupted.
     """
     return _run(list(notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))), os.environ, save=False)
 
 
 def save_notebooks(notebooks: Sequence[Path] | None = None) -> int:
-    """Execute notebooks against an embedded AWS of their own, from nothing to the teardown, and save them with their outputs.
+    """Execute notebooks against an embedded AWS of their own, from empty to teardown, and save them with their outputs.
 
     Returns
     -------
-    Exit code as for `walkthrough`. A failed run saves nothing of the notebook that failed.
+    Exit code as for `walkthrough`. A notebook that fails is not saved.
     """
     with account_of_its_own() as environ:
         return _run(list(notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))), environ, save=True)
@@ -58,9 +59,9 @@ def save_notebooks(notebooks: Sequence[Path] | None = None) -> int:
 
 @contextmanager
 def account_of_its_own() -> Iterator[dict[str, str]]:
-    """An environment for processes that work on an empty embedded AWS, which is gone afterwards.
+    """Environment variables for processes that use an empty embedded AWS, which is removed afterwards.
 
-    The variables hold for this process too while the context is open.
+    While the context is open the variables apply to this process too.
     """
     before = dict(os.environ)
     scratch = Path(tempfile.mkdtemp(prefix="workbook-"))
@@ -68,7 +69,7 @@ def account_of_its_own() -> Iterator[dict[str, str]]:
     try:
         yield dict(os.environ)
     finally:
-        emulator.stop()
+        branches.stop_all(scratch)
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -76,7 +77,7 @@ def account_of_its_own() -> Iterator[dict[str, str]]:
 
 @dataclass
 class _Totals:
-    """What an executed notebook shows."""
+    """What the executed notebooks show, counted."""
 
     cells: int = 0
     tables: int = 0
@@ -99,8 +100,8 @@ class _Totals:
 class Console:
     """Progress of a walkthrough as lines of text.
 
-    On a terminal the line of the running cell is rewritten. Elsewhere each cell has a line, and a cell that takes long one more every
-    `quiet` seconds.
+    On a terminal the line of the running cell is rewritten. Elsewhere each cell gets a line, and a slow cell another
+    one every `quiet` seconds.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
@@ -136,7 +137,7 @@ class Console:
 
     def cell_finished(self, number: int, label: str, seconds: float) -> None:
         self._number = 0
-        # On a terminal the lines that stay are those worth a look: what took its time.
+        # On a terminal only the lines of slow cells stay.
         if not self._rewrites or seconds >= 5:
             self.line(f"{self._place(number)} {_clip(label, 76):<76} {seconds:6.1f} s")
 
@@ -165,8 +166,23 @@ class Console:
         self.stream.flush()
 
 
+def _keep_start(deployment: Deployment, page: str, console: Console) -> None:
+    """Leave a checkpoint at the start of a page, so that the page can be rehearsed without those before it.
+
+    One that is there already stays where the page's layer is deployed: in a second walkthrough everything is.
+    """
+    try:
+        deployment.connect()
+        kept = any(checkpoint.name == page and checkpoint.alive for checkpoint in deployment.checkpoints())
+        layer = next((layer for layer in LAYERS if layer.page == page), None)
+        if not (kept and layer is not None and deployment.resources().get(layer.key)):
+            deployment.checkpoint(page)
+    except WorkbookError as error:
+        console.line(f"        No checkpoint of this page: {error.cause}")
+
+
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: `8.2 s`, `3 min 5 s`."""
+    """Seconds in readable form: `8.2 s`, `3 min 5 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
@@ -182,13 +198,13 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise WorkbookError(
-                f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks lie in notebooks/."
+                f"There is no notebook {', '.join(missing) or 'in ' + str(NOTEBOOKS)}.", "Notebooks are in notebooks/."
             )
         environment = environ.get("WORKBOOK_ENVIRONMENT") or "dev"
         settings = read_settings(environment)
-        # Only its name and label are needed here; each notebook connects by itself.
+        # Only its name and label are needed here; each notebook connects on its own.
         target = choose_target(settings.region, environ)
-        # Said now rather than by the second notebook.
+        # Reported now, not by the second notebook.
         binary.require(environ.get("PATH"))
         run = RunDirectory(home(), environment, target.slug)
         console.line(f"Target: {target.label}. Environment: {environment}.")
@@ -203,6 +219,8 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
             console.notebook_started(
                 f"[{number}/{len(paths)}]", path.stem, book.titles[path.stem], len(list(notebook.code_cells(node)))
             )
+            if target.kind == "embedded" and not save:
+                _keep_start(Deployment(environment, run.home), path.stem, console)
             began = time.monotonic()
             try:
                 notebook.execute(path.resolve(), node, console, timeout, environ)
@@ -215,7 +233,7 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
                 notebook.keep_equal(notebook.normalise(node), saved, ROOT / "tests" / "notebooks" / "sanitize.cfg")
                 nbformat.write(node, path)
     except notebook.Interrupted as interrupted:
-        console.line("Interrupted. What was done is in the state; `make walkthrough` goes on from there.")
+        console.line("Interrupted. What was done is in the state; `make walkthrough` picks up from there.")
         return 128 + interrupted.signal
     except KeyboardInterrupt:
         console.line("Interrupted.")
@@ -243,18 +261,18 @@ def _run(paths: list[Path], environ: Mapping[str, str], save: bool) -> int:
         return 0
     index = book.write_index(summary)
     console.line(f"Pages:   {index}")
-    console.line("Go on:   make lab      the same notebooks in JupyterLab, on what is deployed now")
+    if target.kind == "embedded":
+        console.line("Again:   workbook checkpoint restore 04_s3   the account as it was at the start of that page")
+    console.line("Next:    make lab      the same notebooks in JupyterLab, on what is deployed now")
     console.line("         make doctor   what is installed and deployed")
-    console.line("End:     make destroy, then make clean")
+    console.line("Stop:    make destroy, then make clean")
     return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workbook.notebooks.walkthrough", description="Execute notebooks.")
-    parser.add_argument(
-        "--save", action="store_true", help="on an empty account of their own, and save them with their outputs"
-    )
-    parser.add_argument("notebook", nargs="*", type=Path, help="which (default: all, in order)")
+    parser.add_argument("--save", action="store_true", help="use an empty account and save the notebooks with outputs")
+    parser.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
     options = parser.parse_args()
     return (save_notebooks if options.save else walkthrough)(options.notebook or None)
 

@@ -1,4 +1,4 @@
-"""Where the workbook deploys: the embedded AWS, an AWS-compatible endpoint, or a real account; and what the embedded one lacks."""
+"""Where the workbook deploys: embedded AWS, an AWS-compatible endpoint or a real account; and the limits of the first."""
 
 from workbook.target.connection import EMBEDDED_ACCOUNT, ClientFactory, Target, choose_target
 from workbook.target.limits import LIMITS, LIMITS_BY_ID, Limit

@@ -1,7 +1,7 @@
-"""Where the workbook works: the embedded AWS, an AWS-compatible endpoint, or a real account.
+"""The target: the embedded AWS, an AWS-compatible endpoint, or a real account.
 
-The target is chosen by `WORKBOOK_TARGET`: `embedded` (default), an `http(s)://` address, or `aws`. Terraform's files are the
-same for all three; the target is nothing but environment variables and the arguments of a boto3 client.
+`WORKBOOK_TARGET` selects it: `embedded` (default), an `http(s)://` address, or `aws`. The Terraform files are the same for all
+three; a target is just environment variables and the arguments of a boto3 client.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workbook.errors import WorkbookError
 
 ClientFactory = Callable[..., Any]
-"""`client(service, region=None)` gives a boto3 client; what the inventory reads AWS through."""
+"""`client(service, region=None)` returns a boto3 client; the inventory reads AWS through it."""
 
 EMBEDDED_ACCOUNT = "123456789012"
 
-# Everything by which a shell can lead an AWS client elsewhere: credentials, profiles, endpoints, roles, proxies.
+# Everything in a shell that can redirect an AWS client: credentials, profiles, endpoints, roles, proxies.
 _AWS_VARIABLE = re.compile(r"^(AWS_|BOTO_|TF_VAR_|TF_CLI_ARGS|TF_WORKSPACE$|TF_REATTACH_PROVIDERS$)")
 _PROXY_VARIABLE = re.compile(r"^(https?|all|no)_proxy$", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ class Target:
     kind : `embedded`, `endpoint` or `aws`.
     region : AWS region of the stack.
     endpoint_url : address of the AWS-compatible endpoint; None on a real account, and while the embedded AWS is not connected.
-    account_id : the account the person named (`WORKBOOK_ACCOUNT_ID`); None where none is needed.
+    account_id : the account the user named (`WORKBOOK_ACCOUNT_ID`); None where none is needed.
     """
 
     kind: Literal["embedded", "endpoint", "aws"]
@@ -59,11 +59,11 @@ class Target:
 
     @property
     def label(self) -> str:
-        """For a person, on a banner."""
+        """The target as shown to the user."""
         if self.kind == "embedded":
             return "embedded AWS on this machine (no account, no cost)"
         if self.kind == "aws":
-            return f"AWS account {self.account_id} (real, with cost)"
+            return f"AWS account {self.account_id} (real, costs money)"
         return f"AWS-compatible endpoint {self.endpoint_url}"
 
     def connected_to(self, url: str) -> Target:
@@ -71,10 +71,10 @@ class Target:
         return replace(self, endpoint_url=url)
 
     def environ(self) -> dict[str, str]:
-        """The whole environment of a child process such as Terraform.
+        """The complete environment of a child process such as Terraform.
 
-        Off a real account nothing of the person's AWS configuration is left in it: fake keys replace real ones, and the
-        shared configuration files are empty ones.
+        Unless the target is a real account, none of the user's AWS configuration is in it: fake keys replace real ones,
+        and the shared configuration files are empty.
         """
         if self.kind == "aws":
             kept = {
@@ -99,7 +99,7 @@ class Target:
         }
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of `service`, in the stack's region unless another is named."""
+        """A boto3 client for `service`, in the stack's region by default."""
         options: dict[str, Any] = {} if self.kind == "aws" else {"s3": {"addressing_style": "path"}, "proxies": {}}
         config = Config(
             connect_timeout=5,
@@ -120,7 +120,7 @@ class Target:
         )
 
     def _endpoint(self) -> str:
-        """The endpoint's address; never None off a real account, or a client would fall back to the person's own AWS."""
+        """The endpoint's address; never None unless the target is a real account, or a client would fall back to the user's own AWS."""
         if not self.endpoint_url:
             raise WorkbookError(
                 "The embedded AWS is not connected.", "Run `make doctor`, then open the workbook again."
@@ -128,42 +128,42 @@ class Target:
         return self.endpoint_url
 
     def caller_account(self) -> str:
-        """Account id the target answers with.
+        """Account id of the caller, as the target reports it.
 
         Raises
         ------
-        WorkbookError : the target does not answer, or the credentials are not valid.
+        WorkbookError : the target does not respond, or the credentials are not valid.
         """
         try:
             return str(self.client("sts").get_caller_identity()["Account"])
         except (BotoCoreError, ClientError) as error:
             raise WorkbookError(
-                f"The target does not answer: {error}",
+                f"The target did not respond: {error}",
                 "Check the credentials and the network (aws sts get-caller-identity), or use WORKBOOK_TARGET=embedded.",
             ) from error
 
     def check(self) -> None:
-        """Refuse to go on unless a real account is the one that the person named.
+        """Refuse to continue unless a real account is the one the user named.
 
         Raises
         ------
-        WorkbookError : on `aws`, no account was named, or the caller's is another.
+        WorkbookError : on `aws`, no account was named, or the credentials belong to another one.
         """
         if self.kind != "aws":
             return
         caller = self.caller_account()
         if caller != self.account_id:
             raise WorkbookError(
-                f"The credentials belong to account {caller}, but WORKBOOK_ACCOUNT_ID names {self.account_id}.",
-                "Nothing was changed. Use the credentials of that account, or name the account you mean.",
+                f"The credentials belong to account {caller}, but WORKBOOK_ACCOUNT_ID is {self.account_id}.",
+                "Nothing was changed. Use credentials for that account, or fix WORKBOOK_ACCOUNT_ID.",
             )
 
 
 @cache
 def _session(configuration: str | None) -> Any:
-    """A boto3 session: the person's own (None), or one whose configuration files are `configuration` and that has no profile.
+    """A boto3 session: the user's own (None), or one without a profile whose configuration files are `configuration`.
 
-    An AWS_PROFILE of the person's must neither be used off a real account nor be an error there.
+    Unless the target is a real account, the user's AWS_PROFILE must neither be used nor cause an error.
     """
     if configuration is None:
         return boto3.Session()
@@ -176,7 +176,7 @@ def _session(configuration: str | None) -> Any:
 
 
 def choose_target(region: str, environ: Mapping[str, str] | None = None) -> Target:
-    """The target that `WORKBOOK_TARGET` names; nothing is started or contacted.
+    """The target selected by `WORKBOOK_TARGET`; nothing is started or contacted.
 
     Parameters
     ----------
@@ -184,24 +184,25 @@ def choose_target(region: str, environ: Mapping[str, str] | None = None) -> Targ
 
     Raises
     ------
-    WorkbookError : the value is none of the three, or `aws` is named without `WORKBOOK_ACCOUNT_ID`.
+    WorkbookError : the value is none of the three, or is `aws` without `WORKBOOK_ACCOUNT_ID`.
     """
     environ = os.environ if environ is None else environ
     value = environ.get("WORKBOOK_TARGET", "").strip() or "embedded"
     if value == "embedded":
         return Target("embedded", region, None, EMBEDDED_ACCOUNT, dict(environ))
     if re.match(r"^https?://[^/\s]+", value):
-        # A bucket name before a host name that is not an address fails; Terraform and boto3 both take the address.
+        # With a host name, a bucket name would become part of it and fail to resolve; Terraform and boto3 both accept
+        # the IP address.
         return Target("endpoint", region, value.rstrip("/").replace("//localhost", "//127.0.0.1"), None, dict(environ))
     if value == "aws":
         account = environ.get("WORKBOOK_ACCOUNT_ID", "").strip()
         if not re.fullmatch(r"\d{12}", account):
             raise WorkbookError(
-                "WORKBOOK_TARGET=aws works on a real account and needs its id spelled out.",
-                "Set WORKBOOK_ACCOUNT_ID to the 12 digits of the account you mean, or leave WORKBOOK_TARGET unset.",
+                "WORKBOOK_TARGET=aws deploys to a real account and needs its id.",
+                "Set WORKBOOK_ACCOUNT_ID to the 12-digit id of the account you mean, or leave WORKBOOK_TARGET unset.",
             )
         return Target("aws", region, None, account, dict(environ))
     raise WorkbookError(
-        f"WORKBOOK_TARGET is {value!r}, which is no target.",
+        f"WORKBOOK_TARGET={value!r} is not a valid target.",
         "Use embedded (the default), an address such as http://127.0.0.1:4566, or aws with WORKBOOK_ACCOUNT_ID.",
     )

@@ -1,6 +1,6 @@
-"""Terraform for a machine that has none: the official release, its checksum verified, in `.workbook/bin`.
+"""Terraform for a machine without it: the official release, checksum verified, in `.workbook/bin`.
 
-`python -m workbook.terraform.binary` says which Terraform will be used, and fetches one where there is none.
+`python -m workbook.terraform.binary` prints which Terraform will be used, and downloads one if there is none.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
 
 VERSION = "1.11.4"
-"""The release that is fetched where there is no Terraform."""
+"""The release that is downloaded when Terraform is not installed."""
 MINIMUM = (1, 10)
-"""The oldest Terraform that the stack loads with; the roots' `required_version` says the same."""
+"""The oldest Terraform that works with the stack; the same as the roots' `required_version`."""
 RELEASES = "https://releases.hashicorp.com/terraform"
 
 _BIN = ROOT / ".workbook" / "bin"
@@ -34,12 +34,12 @@ _INSTALL = (
     f"Install Terraform {'.'.join(map(str, MINIMUM))} or newer (https://developer.hashicorp.com/terraform/install), "
     "or run `make setup` to download it."
 )
-_TIMEOUT = 60  # seconds without an answer or a byte
+_TIMEOUT = 60  # seconds without a response or a byte
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A Terraform that is installed; `version` is empty when the program does not say one."""
+    """An installed Terraform; `version` is empty when the program does not report one."""
 
     path: Path
     version: str
@@ -55,7 +55,7 @@ def locate(search_path: str | None = None, own: Path = _BIN) -> Path:
 
     Parameters
     ----------
-    search_path : directories to look in; the PATH unless given.
+    search_path : directories to search; the PATH by default.
     own : directory that `fetch` writes to.
 
     Raises
@@ -112,18 +112,18 @@ def archive_name(version: str = VERSION) -> str:
 
     Raises
     ------
-    WorkbookError : there is no release for this kind of machine.
+    WorkbookError : there is no release for this platform.
     """
     system, machine = platform.system().lower(), platform.machine().lower()
     if system not in ("linux", "darwin") or machine not in _ARCHITECTURES:
-        raise WorkbookError(f"No Terraform release is known for {system} on {machine}.", _INSTALL)
+        raise WorkbookError(f"There is no Terraform release for {system} on {machine}.", _INSTALL)
     return f"terraform_{version}_{system}_{_ARCHITECTURES[machine]}.zip"
 
 
 def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSION) -> Path:
     """Download the release, verify it against the release's SHA256SUMS, and unpack the binary.
 
-    Nothing is written before the checksum is right.
+    Nothing is written until the checksum matches.
 
     Returns
     -------
@@ -142,8 +142,8 @@ def fetch(directory: Path = _BIN, base_url: str = RELEASES, version: str = VERSI
     actual = hashlib.sha256(archive).hexdigest()
     if actual != expected:
         raise WorkbookError(
-            f"The download of {name} has checksum {actual[:12]}…, the release says {expected[:12]}…: it was discarded.",
-            f"Try again; if it happens again, something between here and the release changes downloads. {_INSTALL}",
+            f"Discarded the download of {name}: its checksum is {actual[:12]}…, not {expected[:12]}… as published.",
+            f"Try again; if it keeps happening, something on the network alters downloads. {_INSTALL}",
         )
     directory.mkdir(parents=True, exist_ok=True)
     binary = directory / "terraform"

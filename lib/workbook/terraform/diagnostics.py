@@ -9,14 +9,14 @@ from typing import Any
 
 from workbook.errors import WorkbookError
 
-# What Terraform prints round a diagnostic for people: colours, and a box.
+# What Terraform puts around a diagnostic for human readers: colours and a box.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^[╷│╵][ ]?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One error or warning. `where` is file and line, or the address of a resource; empty when Terraform names neither."""
+    """One error or warning. `where` is file and line, or a resource's address; empty when Terraform gives neither."""
 
     severity: str
     summary: str
@@ -50,12 +50,12 @@ class Diagnostic:
 
 
 class TerraformError(WorkbookError):
-    """Terraform ended with an error.
+    """Terraform failed.
 
     Parameters
     ----------
     command : such as plan.
-    diagnostics : what Terraform said; warnings are left out of the text when there is an error.
+    diagnostics : what Terraform reported; the text leaves out warnings when there is an error.
     """
 
     def __init__(self, command: str, diagnostics: list[Diagnostic]) -> None:
@@ -66,7 +66,7 @@ class TerraformError(WorkbookError):
 
 
 def read_diagnostics(events: Iterable[Mapping[str, Any]], out: str, err: str) -> list[Diagnostic]:
-    """Diagnostics of a command: from its events, else from the text that it printed."""
+    """Diagnostics of a command: from its events, or else from the text it printed."""
     found = [Diagnostic.from_json(event["diagnostic"]) for event in events if event.get("type") == "diagnostic"]
     if any(d.severity == "error" for d in found):
         return found
@@ -82,41 +82,41 @@ def read_diagnostics(events: Iterable[Mapping[str, Any]], out: str, err: str) ->
             )
     if not any(d.severity == "error" for d in found):
         last = [line for line in text.strip().splitlines() if line.strip()][-3:]
-        found.append(Diagnostic("error", "Terraform ended without saying why", " ".join(last)))
+        found.append(Diagnostic("error", "Terraform failed without an error message", " ".join(last)))
     return found
 
 
 def _explain(command: str, errors: list[Diagnostic]) -> tuple[str, str]:
-    """Cause and next step of the failures that people meet; Terraform's own words for the rest."""
+    """Cause and next step for the common failures; Terraform's own words for the rest."""
     text = " ".join(f"{d.summary} {d.detail}" for d in errors)
     if "acquiring the state lock" in text:
         return (
-            "Another plan or apply is at work on this environment.",
+            "Another plan or apply is running on this environment.",
             "Wait for the other notebook or terminal to finish, then run this again. Nothing was changed.",
         )
     if "plan is stale" in text:
         return (
-            "Something was applied after this plan was made, or the account is another.",
+            "This plan is stale: something was applied after it was made, or it is for a different account.",
             "Plan again, then apply the new plan. Nothing was changed.",
         )
     if re.search(r"(query available provider packages|install provider|Failed to install|provider registry)", text):
         return (
-            "The AWS provider cannot be had.",
-            "Check the network, or set WORKBOOK_PROVIDER_MIRROR to an unpacked provider mirror.",
+            "Could not download the AWS provider.",
+            "Check the network, or point WORKBOOK_PROVIDER_MIRROR at an unpacked provider mirror.",
         )
     if "connection refused" in text:
-        return "The target stopped answering.", "Run this again; on the embedded AWS a fresh one is started."
+        return "The target stopped responding.", "Run this again; the embedded AWS starts afresh."
     if any(d.where for d in errors) and command in {"init", "validate", "plan"}:
         return (
             f"Terraform cannot {command} this configuration.",
-            "Mend the line that is named, then run this again. Nothing was changed.",
+            "Fix the line above, then run this again. Nothing was changed.",
         )
     if command == "apply":
         return (
-            "The apply failed part of the way.",
-            "What was created is in the state. Mend the cause, plan again, and apply goes on from there.",
+            "The apply failed partway through.",
+            "What was created is in the state. Fix the cause and plan again; the next apply picks up from there.",
         )
-    return f"terraform {command} failed.", "Mend the cause, then run this again."
+    return f"terraform {command} failed.", "Fix the cause, then run this again."
 
 
 def _shorten(detail: str, lines: int = 6) -> list[str]:

@@ -1,7 +1,7 @@
 """Terraform, driven through python-terraform: saved plans only, live events, diagnostics as exceptions.
 
-Terraform writes its output to files, not to pipes of the notebook: a kernel that dies does not take a running apply with it,
-and the state ends whole.
+Terraform writes its output to files rather than to pipes of the notebook, so a kernel that dies does not take a running
+apply with it, and the state stays intact.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from workbook.terraform.plan import Plan
 from workbook.terraform.provider import cli_configuration
 
 Event = Mapping[str, Any]
-"""One line of Terraform's `-json` output: `type`, `@message`, and what belongs to the type."""
+"""One line of Terraform's `-json` output: `type`, `@message`, and the fields of that type."""
 
 TIMEOUT = {
     "init": 300.0,
@@ -40,13 +40,13 @@ TIMEOUT = {
     "show": 180.0,
     "output": 60.0,
 }
-"""Seconds after which a command is ended."""
+"""Seconds after which a command is stopped."""
 
-# Terraform and its provider live for seconds and have memory enough: Go's collector would only take processor time.
+# Terraform and its provider live for seconds and have plenty of memory: garbage collection would only cost CPU time.
 SPARING = {"GOGC": "400"}
-# Long enough for a call that is under way to end, short enough for a person who waits: aws_lb alone takes 60 s.
+# Long enough for a call in flight to finish, short enough for someone waiting: aws_lb alone takes 60 s.
 STOP_SECONDS = 90.0
-# A moment, since another plan ends soon; an apply does not, and is better named than waited for.
+# Short: another plan finishes soon; an apply does not, so reporting it is better than waiting for it.
 LOCK_SECONDS = 10
 _POLL_SECONDS = 0.05
 _ALIVE_SECONDS = 1.0
@@ -69,9 +69,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     ----------
     directory : the root, such as terraform/environments/dev.
     run : where state, plans, logs and Terraform's own data go.
-    environ : the whole environment of the child process.
+    environ : the complete environment of the child process.
     on_event : called with every event while a command runs.
-    alive : asked about once a second while a command runs; a text means that the target is gone, and stops the command.
+    alive : called about once a second while a command runs; a text means the target is gone, and stops the command.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     # ── commands ──
 
     def prepare(self) -> None:
-        """`terraform init`, when the configuration, the modules, Terraform itself or the mirror changed since the last one."""
+        """`terraform init`, if configuration, modules, Terraform itself or the mirror changed since the last one."""
         self._wait_for_background()
         stamp = self.run_directory.terraform_data / "initialised"
         with lock(self.run_directory.path / "init.lock", timeout=TIMEOUT["init"]):
@@ -120,7 +120,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             stamp.write_text(wanted)
 
     def make_plan(self, targets: list[str] | None = None, destroy: bool = False, details: bool = True) -> Plan:
-        """Plan and keep it as a file; only such a file is ever applied.
+        """Plan and save it to a file; only a saved plan is ever applied.
 
         Parameters
         ----------
@@ -151,13 +151,13 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
         Raises
         ------
-        TerraformError : Terraform failed; what was done until then is in the state, and a new plan goes on from there.
+        TerraformError : Terraform failed; what was done so far is in the state, and a new plan continues from there.
         """
         started = time.monotonic()
         if plan.empty:
             return Applied(0, 0, 0, 0.0)
         if not plan.path.is_file():
-            raise WorkbookError("This plan is no longer there.", "Plan again, then apply.")
+            raise WorkbookError("This plan file no longer exists.", "Plan again, then apply.")
         events = self.run("apply", str(plan.path), json=IsFlagged, lock_timeout=f"{LOCK_SECONDS}s")
         done: dict[str, int] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
         return Applied(done.get("add", 0), done.get("change", 0), done.get("remove", 0), time.monotonic() - started)
@@ -179,8 +179,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
         Raises
         ------
-        TerraformError : it failed. WorkbookError : its time ran out or the target is gone. KeyboardInterrupt : after Terraform
-        was asked to stop and has written its state.
+        TerraformError : it failed.
+        WorkbookError : it timed out, was interrupted, or the target is gone.
         """
         events: list[Event] = []
 
@@ -206,7 +206,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     def cmd(
         self, cmd: str, *args: str, on_line: Callable[[str], None] | None = None, **kwargs: Any
     ) -> tuple[int, str, str]:
-        """python-terraform's one way to start Terraform: the same arguments, but with live output, a time limit and a process group."""
+        """Overrides how python-terraform starts Terraform: adds live output, a time limit and a process group."""
         argv = self.generate_cmd_string(cmd, *args, **{k: v for k, v in kwargs.items() if v is not None})
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**6}-{cmd.replace(' ', '-')}"
         out_path, err_path = (self.run_directory.logs / f"{name}.{kind}" for kind in ("out", "err"))
@@ -255,7 +255,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                     if now > deadline:
                         _stop(process)
                         raise WorkbookError(
-                            f"terraform {cmd} had not ended after {TIMEOUT[cmd]:.0f} s and was stopped.",
+                            f"terraform {cmd} had not finished after {TIMEOUT[cmd]:.0f} s and was stopped.",
                             "What was done is in the state. Plan again to see what is left.",
                         )
                     if now > next_alive:
@@ -267,9 +267,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                 if cmd == "apply":
                     self._background.write_text(str(process.pid))
                     raise _LeftRunning(
-                        "You no longer watch this apply; it goes on by itself and writes its state.",
-                        f"Run this again: it waits for the end, and plans what is left. To end it at once: kill -INT {process.pid} "
-                        "(what it is creating at that moment may then be missing in the state).",
+                        "Detached: the apply continues in the background and writes its state.",
+                        "Run this again: it waits for the apply to finish, then plans what is left. To stop it now: "
+                        f"kill -INT {process.pid} (a resource being created then may be missing from the state).",
                     ) from None
                 _stop(process)
                 raise WorkbookError(
@@ -277,7 +277,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
                 ) from None
 
     def _wait_for_background(self) -> None:
-        """Wait for an apply that somebody stopped watching: Terraform cannot be stopped in the middle without losing what it creates."""
+        """Wait for a detached apply: stopping Terraform midway would lose track of what it is creating."""
         if not self._background.is_file():
             return
         pid = int(self._background.read_text())
@@ -285,8 +285,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         while _is_terraform(pid):
             if time.monotonic() > deadline:
                 raise WorkbookError(
-                    f"An apply that was left to itself (process {pid}) does not end.",
-                    f"Look at it, or end it: kill -INT {pid}",
+                    f"The background apply (process {pid}) is still running.",
+                    f"Check on it, or stop it: kill -INT {pid}",
                 )
             if self.on_event is not None:
                 self.on_event({"type": "waiting"})
@@ -299,7 +299,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         gone = self.alive() if self.alive is not None else None
         if gone:
             _stop(process, patience=2.0)
-            raise WorkbookError(gone, "Run this again: it starts a fresh one and deploys from the beginning.")
+            raise WorkbookError(gone, "Run this again: it starts a new one and deploys from scratch.")
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(configuration_digest(self.directory).encode())
@@ -315,7 +315,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
 
 def _lines(stream: Any) -> Iterator[str | None]:
-    """Whole lines as they come; None when there is none for now."""
+    """Complete lines as they arrive; None when there is no new one yet."""
     rest = ""
     while True:
         chunk = stream.readline()
@@ -329,11 +329,11 @@ def _lines(stream: Any) -> Iterator[str | None]:
 
 
 class _LeftRunning(WorkbookError):
-    """Nobody watches the command any more; its process goes on."""
+    """The command was detached; its process keeps running."""
 
 
 def _is_terraform(pid: int) -> bool:
-    """Whether the process is there and is a Terraform, not another that got its number."""
+    """Whether the process exists and is a Terraform, not another one that reused its pid."""
     shown = subprocess.run(
         ["ps", "-ww", "-p", str(pid), "-o", "state=,command="], capture_output=True, text=True, timeout=10
     )
@@ -342,7 +342,7 @@ def _is_terraform(pid: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> None:
-    """Ask Terraform to stop (it ends what it has begun and writes its state); a second interrupt or the limit ends it at once."""
+    """Ask Terraform to finish what it started and write its state; a second interrupt or the time limit forces a stop."""
     with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
         process.send_signal(signal.SIGINT)
         process.wait(patience)
@@ -353,7 +353,7 @@ def _stop(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> N
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Providers outlive a Terraform that was killed: end the whole group."""
+    """Providers outlive a killed Terraform: end the whole process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM if process.poll() is not None else signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):

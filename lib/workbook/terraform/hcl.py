@@ -17,21 +17,21 @@ from workbook.terraform.diagnostics import read_diagnostics
 
 
 def parse_hcl(path: Path) -> dict[str, Any]:
-    """The blocks of one `.tf` file as python-hcl2 gives them.
+    """The blocks of one `.tf` file as python-hcl2 returns them.
 
     Raises
     ------
-    WorkbookError : the file is not valid HCL; names file and line.
+    WorkbookError : the file is not valid HCL; the message gives file and line.
     """
     try:
         return dict(hcl2.loads(path.read_text()))
-    except Exception as error:  # python-hcl2 passes on whatever its parser raises
+    except Exception as error:  # python-hcl2 lets any exception of its parser through
         where, what = _parse_error(path, getattr(error, "line", None))
-        raise WorkbookError(f"{where} is not valid HCL.", "Mend that line, then run this again.", what) from error
+        raise WorkbookError(f"{where} is not valid HCL.", "Fix that line, then run this again.", what) from error
 
 
 def _parse_error(path: Path, line: int | None) -> tuple[str, str]:
-    """File and line, and what is wrong there: in Terraform's words where it is installed, since it names the line that is meant."""
+    """File and line, and the error: Terraform's if it is installed, since it points at the right line."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         result = subprocess.run(
             ["terraform", "fmt", "-write=false", path.name], cwd=path.parent, capture_output=True, text=True, timeout=20
@@ -82,12 +82,13 @@ def root_address(address: str) -> str:
 
 
 def configuration_digest(directory: Path) -> str:
-    """Digest of all that decides what an environment is: its files, the modules and the container's script."""
+    """Digest of all that decides what an environment is: its files, the modules and the container's program."""
     project = directory.parents[2]
     files = [
         *directory.glob("*.tf"),
         *(project / "terraform" / "modules").rglob("*.tf"),
         *(project / "container").glob("*.sh"),
+        *(project / "container").glob("*.py"),
     ]
     digest = hashlib.sha256()
     for path in sorted(files):
@@ -100,5 +101,5 @@ def _bare(name: str) -> str:
 
 
 def relative(path: Path) -> str:
-    """The path as a person types it from the project's root."""
+    """The path relative to the project's root, as one would type it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

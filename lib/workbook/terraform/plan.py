@@ -1,4 +1,4 @@
-"""A saved plan: typed views over the JSON that Terraform defines for it."""
+"""A saved plan: typed views over Terraform's plan JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 from workbook.display import Rendered, fold, note, stack, table
 from workbook.terraform.hcl import root_address
 
-# So many changes are shown in full; more are counted by module first.
+# Up to this many changes are shown in full; a longer plan starts with counts by module.
 _FEW = 12
 _MARKS = {"action": {"create": "good", "update": "warn", "replace": "bad", "delete": "bad"}}
 
@@ -25,7 +25,7 @@ UNKNOWN = "(known after apply)"
 
 ACTIONS = ("create", "update", "replace", "delete", "read", "forget")
 
-# What tells one resource from another for a person, the most telling first.
+# Attributes that tell a reader which resource this is, most telling first.
 _TELLING = (
     "name",
     "bucket",
@@ -40,31 +40,31 @@ _TELLING = (
 )
 
 _REASONS = {
-    "replace_because_tainted": "its creation had failed",
+    "replace_because_tainted": "its creation failed",
     "replace_because_cannot_update": "cannot be changed in place",
-    "replace_by_request": "asked for",
+    "replace_by_request": "requested",
     "replace_by_triggers": "a trigger changed",
     "delete_because_no_resource_config": "no longer in the configuration",
     "delete_because_no_module": "its module is no longer in the configuration",
     "delete_because_wrong_repetition": "count or for_each changed",
-    "delete_because_count_index": "count became smaller",
-    "delete_because_each_key": "its key left for_each",
+    "delete_because_count_index": "count decreased",
+    "delete_because_each_key": "its key was removed from for_each",
     "cannot_update": "cannot be changed in place",
-    "tainted": "its creation had failed",
-    "requested": "asked for",
+    "tainted": "its creation failed",
+    "requested": "requested",
 }
 
 
 @dataclass(frozen=True)
 class Change:
-    """One resource that the plan touches.
+    """One resource the plan changes.
 
     Attributes
     ----------
-    address : Terraform's, such as module.vpc.aws_subnet.public[0].
+    address : the resource's address, such as module.vpc.aws_subnet.public[0].
     action : create, update, replace, delete, read or forget.
-    what : which attributes change and how, a line each; of a new resource, what tells it from others.
-    why : Terraform's reason where it has one.
+    what : which attributes change and how, one line each; for a new resource, what identifies it.
+    why : Terraform's reason, if it gives one.
     drift : the live resource was changed outside Terraform, and the plan brings it back.
     """
 
@@ -77,7 +77,7 @@ class Change:
     @property
     def type(self) -> str:
         """Such as aws_subnet."""
-        # A key may hold dots of its own: this["ecr.api"].
+        # A key may contain dots: this["ecr.api"].
         parts = re.sub(r"\[[^\]]*\]", "", self.address).split(".")
         return parts[-2]
 
@@ -135,13 +135,13 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Resources to add, change and destroy; a replacement is one of the first and one of the last, as Terraform counts."""
+        """Resources to add, change and destroy; a replacement counts as one add and one destroy, as in Terraform."""
         n = Counter(self.actions.values())
         return {"add": n["create"] + n["replace"], "change": n["update"], "destroy": n["delete"] + n["replace"]}
 
     @property
     def summary(self) -> str:
-        """One line, in Terraform's own form."""
+        """One line, in Terraform's own wording."""
         if self.empty:
             return "No changes. What is deployed matches the configuration."
         if not self.actions:
@@ -152,7 +152,7 @@ class Plan:
         return self.rendered()._repr_mimebundle_()
 
     def rendered(self) -> Rendered:
-        """The plan for people: one line, what is created by module and type, every other change in full, all of it to unfold."""
+        """The plan as displayed: summary, creations by module and type, other changes in full, the full list folded."""
         if not self.actions:
             return note(self.summary, "good" if self.empty else "")
         full = self.table()
@@ -169,11 +169,11 @@ class Plan:
         others = full[full["action"] != "create"]
         if len(others) and not self.destroy:
             parts.append(table(others, "To change", marks=_MARKS))
-        parts.append(fold("Every resource of this plan", table(full, "Plan", marks=_MARKS)))
+        parts.append(fold("Every resource in this plan", table(full, "Plan", marks=_MARKS)))
         return stack(*parts)
 
     def table(self) -> pd.DataFrame:
-        """address, action, what changes, why: one row a resource."""
+        """Columns address, action, what changes, why; one row per resource."""
         rows = [(c.address, c.action, "\n".join(c.what), c.why) for c in self.changes]
         return pd.DataFrame(rows, columns=["address", "action", "what changes", "why"])
 
@@ -186,7 +186,7 @@ def _by_module(created: Mapping[tuple[str, str], int]) -> dict[str, dict[str, in
 
 
 def changes_of(plan: Mapping[str, Any]) -> Iterable[Change]:
-    """The changes in Terraform's plan JSON (`terraform show -json`), without those that change nothing."""
+    """The changes in Terraform's plan JSON (`terraform show -json`), without no-ops."""
     drifted = {item["address"] for item in plan.get("resource_drift", [])}
     for item in sorted(plan.get("resource_changes", []), key=lambda item: str(item["address"])):
         change = item["change"]
@@ -227,7 +227,8 @@ def _what(action: str, change: Mapping[str, Any]) -> Iterable[str]:
             new = UNKNOWN
         if old == new or name == "tags_all":
             continue
-        # Terraform loses the mark where a resource copies an input into a computed attribute: hide the value there too.
+        # Terraform drops the sensitive mark when a resource copies an input into a computed attribute: hide the value
+        # there too.
         if hidden.get(name) or any(secret in _brief(value, None) for value in (old, new) for secret in secrets):
             yield f"{name}: {SENSITIVE}"
             continue
@@ -236,7 +237,7 @@ def _what(action: str, change: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterable[tuple[str, Any, Any]]:
-    """The leaves in which two values differ; lists of unlike length, and everything else, count as one leaf."""
+    """The leaves in which two values differ; lists of different length, and everything else, count as one leaf."""
     if isinstance(old, str) and isinstance(new, str) and old[:1] + new[:1] in ("{{", "[["):
         with contextlib.suppress(json.JSONDecodeError):
             old, new = json.loads(old), json.loads(new)
@@ -253,7 +254,7 @@ def _differences(path: str, old: Any, new: Any) -> Iterable[tuple[str, Any, Any]
 
 
 def _flags(marks: Any) -> dict[str, bool]:
-    """Top-level attributes that a marks tree (`after_unknown`, `*_sensitive`) marks anywhere below."""
+    """Top-level attributes with a mark anywhere below them in a tree of marks (`after_unknown`, `*_sensitive`)."""
 
     def marked(value: Any) -> bool:
         if isinstance(value, dict):

@@ -8,22 +8,23 @@ from pathlib import Path
 
 from workbook.host.paths import ROOT
 
-# Terraform looks for mirrors below the user's and the system's data directories by itself, not below the add-on directory.
+# Terraform looks for mirrors in the user's and the system's data directories on its own, but not in the add-on
+# directory.
 _ADD_ON_DIRECTORY = Path("/opt")
 
 
 def cli_configuration(environ: Mapping[str, str], run_dir: Path) -> dict[str, str]:
     """Environment variables that give Terraform a CLI configuration.
 
-    A configuration of the person's own is honoured. Without one, the workbook writes its own: the mirror it found for the AWS
-    provider, the registry for all else, and a cache so that the provider is fetched once.
+    The user's own configuration is honoured. Without one, the workbook writes one: the mirror it found for the AWS
+    provider, the registry for everything else, and a cache so that the provider is downloaded once.
     """
     own = environ.get("TF_CLI_CONFIG_FILE")
     if own and Path(own).is_file():
         return {}
     if not own and (Path(environ.get("HOME", "/")) / ".terraformrc").is_file():
         return {}
-    # The provider is some 700 MB: one cache for every home of this project.
+    # The provider is about 700 MB: every home of this project shares one cache.
     cache = ROOT / ".workbook" / "provider-cache"
     cache.mkdir(parents=True, exist_ok=True)
     path = run_dir / "terraform.tfrc"
@@ -33,7 +34,7 @@ def cli_configuration(environ: Mapping[str, str], run_dir: Path) -> dict[str, st
         blocks += [
             "provider_installation {",
             f'  filesystem_mirror {{\n    path    = "{mirror}"\n    include = ["hashicorp/aws"]\n  }}',
-            # Without the exclusion Terraform asks the registry for versions too, and fails where there is no network.
+            # Without the exclusion Terraform also asks the registry for versions, and fails without a network.
             '  direct {\n    exclude = ["hashicorp/aws"]\n  }',
             "}",
         ]
@@ -45,7 +46,7 @@ def cli_configuration(environ: Mapping[str, str], run_dir: Path) -> dict[str, st
 
 
 def find_mirror(environ: Mapping[str, str]) -> Path | None:
-    """An unpacked filesystem mirror that holds `<host>/hashicorp/aws`: `WORKBOOK_PROVIDER_MIRROR`, or one below the add-on directory."""
+    """A filesystem mirror with `<host>/hashicorp/aws`: `WORKBOOK_PROVIDER_MIRROR`, or one in the add-on directory."""
     named = environ.get("WORKBOOK_PROVIDER_MIRROR")
     candidates = (
         [Path(named)] if named else sorted(p for p in _ADD_ON_DIRECTORY.glob("*") if os.access(p, os.R_OK | os.X_OK))

@@ -1,4 +1,4 @@
-"""What `locals.tf` of an environment says about names and regions."""
+"""Names and regions of an environment, read from its `locals.tf`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbook.terraform.hcl import parse_hcl, relative
 
 @dataclass(frozen=True)
 class Settings:
-    """Literals of an environment's `locals.tf`.
+    """Literal values in an environment's `locals.tf`.
 
     `prefix` is `alloy-{environment}-{project}`; every name of the environment starts with it. `region` and
     `replica_region` are AWS region names; an environment without a replica has the same in both.
@@ -41,7 +41,7 @@ def read_settings(environment: str) -> Settings:
         known = sorted(p.parent.name for p in ENVIRONMENTS.glob("*/locals.tf"))
         raise WorkbookError(
             f"There is no environment {environment!r}.",
-            f"WORKBOOK_ENVIRONMENT may be one of: {', '.join(known)}. A new one is a copy of terraform/environments/dev.",
+            f"WORKBOOK_ENVIRONMENT can be: {', '.join(known)}. To add one, copy terraform/environments/dev.",
         )
     values: dict[str, object] = {}
     for block in parse_hcl(path).get("locals", []):

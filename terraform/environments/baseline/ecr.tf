@@ -1,8 +1,8 @@
 # Registry, first version: a name, and AWS's defaults for everything else.
 #
-# So tags can be moved to another image, nothing is scanned, no lifecycle policy ever removes an image, and without a repository policy
-# access is whatever IAM policies in the account happen to allow. Encryption at rest is not stated either, but AWS's default
-# is AES-256: that improvement changes who decides, not what happens.
+# As a result, tags can be moved to another image, nothing is scanned, no lifecycle policy ever removes an image, and
+# without a repository policy access is whatever IAM policies in the account happen to allow. Encryption at rest is not
+# set either, but AWS defaults to AES-256: that improvement changes who decides, not what happens.
 
 resource "aws_ecr_repository" "app" {
   name         = "${local.resource_prefix}-app"

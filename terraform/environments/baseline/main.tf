@@ -1,5 +1,5 @@
-# The first version of network, registry and identity, kept to be held against the improved one in `dev`. Resources are written out
-# here, without modules. It is for the comparison only: nothing should run in it.
+# The first version of network, registry and identity, kept for comparison with the improved one in `dev`. Resources are
+# written out, without modules. Only for the comparison: nothing should run in it.
 
 terraform {
   required_version = ">= 1.10"
@@ -11,14 +11,14 @@ terraform {
     }
   }
 
-  # A bare `terraform init` keeps the state beside this file; the workbook passes a path of its own.
+  # A bare `terraform init` keeps the state next to this file; the workbook passes its own path.
   backend "local" {}
 }
 
 provider "aws" {
   region = local.region
 
-  # The default of 25 turns a call that an endpoint does not have into minutes of silence.
+  # With the default of 25, a call the endpoint does not support means minutes of silence.
   max_retries = 8
 
   default_tags {

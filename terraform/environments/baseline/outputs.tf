@@ -1,5 +1,5 @@
 output "resource_prefix" {
-  description = "What every name of this environment begins with."
+  description = "Prefix of every name in this environment."
   value       = local.resource_prefix
 }
 
@@ -9,21 +9,21 @@ output "region" {
 }
 
 output "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   value       = aws_vpc.main.id
 }
 
 output "subnet_id" {
-  description = "Id of the only subnet."
+  description = "ID of the only subnet."
   value       = aws_subnet.main.id
 }
 
 output "repository_url" {
-  description = "Address to push images to and pull them from."
+  description = "URL to push images to and pull them from."
   value       = aws_ecr_repository.app.repository_url
 }
 
 output "service_role_arn" {
-  description = "ARN of the role with which everything runs."
+  description = "ARN of the role that everything runs with."
   value       = aws_iam_role.service.arn
 }

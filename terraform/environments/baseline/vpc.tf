@@ -1,7 +1,7 @@
 # Network, first version: one zone, one subnet, one way out.
 #
-# What is not here is what was improved: VPC endpoints, so that calls to S3 and ECR cross the internet; flow logs, so that nobody can
-# say afterwards who talked to whom; and a NAT gateway, which only a private subnet needs.
+# What is missing is what was improved later: VPC endpoints, so calls to S3 and ECR cross the internet; flow logs, so
+# nobody can tell afterwards who talked to whom; and a NAT gateway, which only a private subnet needs.
 
 resource "aws_vpc" "main" {
   cidr_block = local.vpc_cidr
@@ -15,8 +15,8 @@ resource "aws_internet_gateway" "main" {
   tags = { Name = "${local.resource_prefix}-igw" }
 }
 
-# One subnet in one zone, where three zones came later: with the zone everything is gone. And one tier, where public and private
-# subnets came later: whatever runs here has a public address.
+# One subnet in one zone (three zones came later): lose the zone and everything is down. And one tier (public and
+# private subnets came later): everything that runs here has a public address.
 resource "aws_subnet" "main" {
   vpc_id                  = aws_vpc.main.id
   cidr_block              = local.subnet_cidr
@@ -26,24 +26,25 @@ resource "aws_subnet" "main" {
   tags = { Name = "${local.resource_prefix}-subnet" }
 }
 
-# Into the VPC's main route table, where one for each tier came later: a subnet that someone adds is open to the internet by itself.
+# In the VPC's main route table (one for each tier came later): any subnet added to the VPC is open to the internet by
+# default.
 resource "aws_route" "internet" {
   route_table_id         = aws_vpc.main.main_route_table_id
   destination_cidr_block = "0.0.0.0/0"
   gateway_id             = aws_internet_gateway.main.id
 }
 
-# The default network ACL, which lets everything through, stays as AWS made it, and so does the default security group; an ACL for
-# each tier, and defaults that are shut, came later.
+# The default network ACL, which allows everything, stays as AWS created it, and so does the default security group. An
+# ACL for each tier and locked-down defaults came later.
 
-# Anyone may come in and everything may go out, where groups that name their source came later.
+# Open to anyone inbound and to anywhere outbound; groups that name their source came later.
 resource "aws_security_group" "app" {
   name        = "${local.resource_prefix}-app-sg"
   description = "Application of ${local.resource_prefix}"
   vpc_id      = aws_vpc.main.id
 
   ingress {
-    description = "Application, from anywhere: no load balancer stands before it"
+    description = "Application, from anywhere: there is no load balancer in front of it"
     protocol    = "tcp"
     from_port   = local.container_port
     to_port     = local.container_port

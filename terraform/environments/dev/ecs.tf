@@ -5,24 +5,27 @@ locals {
   container_name   = "dashboard"
   container_user   = "65534:65534" # nobody
   pages_dir        = "/var/dashboard"
-  startup_script   = file("${path.root}/../../../container/startup.sh")
+  container_files  = "${path.root}/../../../container"
   read_only_root   = !local.enable_execute_command
   log_stream       = { awslogs-group = local.ecs_log_group, awslogs-region = local.region, awslogs-stream-prefix = "ecs" }
   pages_mount      = [{ sourceVolume = "pages", containerPath = local.pages_dir }]
   no_capabilities  = { drop = ["ALL"] }
   health_check_url = "http://127.0.0.1:${local.container_port}${local.health_check_path}"
 
-  # What the dashboard shows. Each line is made of what is configured here, not of what one would like to be.
+  # The whole program is the argument of `sh -c`: startup.sh, with dashboard.py in its here-document.
+  startup_command = replace(file("${local.container_files}/startup.sh"), "@dashboard.py@\n", file("${local.container_files}/dashboard.py"))
+
+  # What the dashboard shows. Each line is built from the configuration here, not from what we would like to be true.
   security_features = [
     "Encryption at rest: ${local.bucket_encryption == "AES256" ? "AES-256" : local.bucket_encryption}, all three buckets",
-    "Encryption in transit: the buckets deny requests without TLS; ${local.https ? "the load balancer redirects HTTP to HTTPS" : "the load balancer speaks HTTP until a certificate is set"}",
-    "Bucket access: only through the S3 endpoint of the VPC, besides ${length(local.bucket_operators)} named operator${length(local.bucket_operators) == 1 ? "" : "s"} and replication",
-    "Versioning: overwritten and deleted objects stay for ${local.noncurrent_days} days",
-    "Replication: a copy in ${local.replica_region}; deletions do not follow",
-    "Network: private subnets in ${length(local.private_subnets)} Availability Zones, no public address",
-    "Identity: separate execution and task roles, each under a permission boundary",
+    "Encryption in transit: the buckets deny requests without TLS; ${local.https ? "the load balancer redirects HTTP to HTTPS" : "the load balancer serves HTTP until a certificate is configured"}",
+    "Bucket access: only through the VPC's S3 endpoint, except for ${length(local.bucket_operators)} named operator${length(local.bucket_operators) == 1 ? "" : "s"} and replication",
+    "Versioning: overwritten and deleted objects are kept for ${local.noncurrent_days} days",
+    "Replication: a copy in ${local.replica_region}; deletions are not replicated",
+    "Network: private subnets in ${length(local.private_subnets)} Availability Zones, no public IP addresses",
+    "Identity: separate execution and task roles, each under a permissions boundary",
     "Container: user ${local.container_user}, ${local.read_only_root ? "read-only" : "writable"} root file system, no Linux capabilities",
-    "Logs: CloudWatch Logs for ${local.log_retention_days} days; access logs of bucket and load balancer in a bucket of their own",
+    "Logs: kept for ${local.log_retention_days} days in CloudWatch Logs; bucket and load balancer access logs in a separate bucket",
   ]
 }
 
@@ -38,7 +41,7 @@ module "alb" {
   security_groups       = [module.alb_security_group.security_group_id]
 
   drop_invalid_header_fields = true
-  # An environment that may lose its data with a destroy may lose its load balancer too; one that may not is protected.
+  # An environment whose data `terraform destroy` may delete can lose its load balancer too; any other is protected.
   enable_deletion_protection = !local.force_destroy
 
   access_logs = {
@@ -48,14 +51,14 @@ module "alb" {
 
   target_groups = {
     app = {
-      # The port is in the name: a change of it replaces the group, and old and new stand side by side for a moment.
+      # The port is part of the name: changing it replaces the group, and old and new exist side by side for a moment.
       name              = "${local.resource_prefix}-${local.container_port}"
       port              = local.container_port
       protocol          = "HTTP"
-      target_type       = "ip" # Fargate tasks have addresses, not instances.
+      target_type       = "ip" # Fargate tasks are IP addresses, not instances.
       create_attachment = false
 
-      # The pages are small and quick: what is open after 30 s is an idle connection.
+      # The pages are small and fast: a connection still open after 30 s is idle.
       deregistration_delay = 30
 
       health_check = {
@@ -69,7 +72,7 @@ module "alb" {
     }
   }
 
-  # A certificate needs a domain. Without one HTTP is all there can be; with one HTTP only leads to HTTPS.
+  # A certificate needs a domain. Without one, HTTP is the only option; with one, HTTP only redirects to HTTPS.
   listeners = {
     http_only = {
       http = { port = 80, protocol = "HTTP", forward = { target_group_key = "app" } }
@@ -91,7 +94,7 @@ module "ecs" {
   source = "../../modules/ecs"
 
   cluster_name                = local.cluster_name
-  cluster_setting             = [{ name = "containerInsights", value = "enhanced" }] # Metrics of each task and container.
+  cluster_setting             = [{ name = "containerInsights", value = "enhanced" }] # Per task and container.
   create_cloudwatch_log_group = false
   create_task_exec_iam_role   = false
 
@@ -101,7 +104,7 @@ module "ecs" {
       cpu    = local.container_cpu
       memory = local.container_memory
 
-      # Two roles: ECS pulls and logs with the one, the application reads its bucket with the other.
+      # Two roles: ECS pulls images and writes logs with one; the application uses its bucket with the other.
       create_iam_role           = false
       create_task_exec_iam_role = false
       task_exec_iam_role_arn    = module.execution_role.iam_role_arn
@@ -119,7 +122,7 @@ module "ecs" {
       availability_zone_rebalancing = "ENABLED"
       propagate_tags                = "SERVICE"
 
-      # A deployment adds new tasks before it stops old ones, and goes back by itself when they do not come up.
+      # A deployment starts new tasks before it stops old ones, and rolls back automatically if they do not come up.
       deployment_minimum_healthy_percent = 100
       deployment_maximum_percent         = 200
       deployment_circuit_breaker         = { enable = true, rollback = true }
@@ -133,7 +136,7 @@ module "ecs" {
           policy_type = "TargetTrackingScaling"
           target_tracking_scaling_policy_configuration = {
             predefined_metric_specification = { predefined_metric_type = "ECSServiceAverageCPUUtilization" }
-            target_value                    = 60 # Percent: room for a peak during the minutes that a new task takes.
+            target_value                    = 60 # Percent: headroom for the minutes a new task takes to start.
             scale_in_cooldown               = 300
             scale_out_cooldown              = 60
           }
@@ -151,8 +154,8 @@ module "ecs" {
       volume = { pages = {} }
 
       container_definitions = {
-        # Fargate mounts an ephemeral volume owned by root with mode 0755, and a non-root user cannot write to it. This container opens
-        # it and ends; as its owner, root needs no capability for that.
+        # Fargate mounts an ephemeral volume owned by root with mode 0755, which a non-root user cannot write to. This
+        # container makes it writable and exits; root owns the volume, so that takes no capability.
         prepare = {
           image                  = local.container_image
           essential              = false
@@ -171,8 +174,8 @@ module "ecs" {
           image        = local.container_image
           essential    = true
           user         = local.container_user
-          entrypoint   = ["/bin/sh", "-c"] # The image's own is the aws command.
-          command      = [local.startup_script]
+          entrypoint   = ["/bin/sh", "-c"] # The image's own entry point is the aws command.
+          command      = [local.startup_command]
           dependsOn    = [{ containerName = "prepare", condition = "SUCCESS" }]
           portMappings = [{ name = "http", containerPort = local.container_port, hostPort = local.container_port, protocol = "tcp" }]
           mountPoints  = local.pages_mount
@@ -181,8 +184,8 @@ module "ecs" {
           readonlyRootFilesystem = local.read_only_root
           linuxParameters = {
             capabilities = local.no_capabilities
-            # The script's server is PID 1 by design: it ends at SIGTERM and waits for every process it starts. Only a shell opened by
-            # ECS Exec leaves processes behind that need an init.
+            # The script's server is PID 1 by design: it exits on SIGTERM and waits for every process it starts. Only a
+            # shell opened by ECS Exec leaves processes behind that need an init.
             initProcessEnabled = local.enable_execute_command
           }
 
@@ -199,7 +202,7 @@ module "ecs" {
             { name = "TMPDIR", value = local.pages_dir },
           ]
 
-          # Liveness only: a task is replaced when it no longer serves, not when S3 has an outage.
+          # Liveness only: a task is replaced when it stops serving, not when S3 has an outage.
           healthCheck = {
             command     = ["CMD-SHELL", "curl -fsS ${local.health_check_url} || exit 1"]
             interval    = 30

@@ -1,7 +1,8 @@
-# Identity: one role for each service, one policy for each role that needs its own, and one boundary around them all.
+# Identity: one role per service, one policy per role that needs its own, and one permissions boundary around all of
+# them.
 
 locals {
-  # What a session through Session Manager or ECS Exec consists of.
+  # The calls that make up a Session Manager or ECS Exec session.
   session_channel_actions = [
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
@@ -16,15 +17,15 @@ locals {
   lambda_log_group_arn = "${local.logs_arn}:log-group:${local.lambda_log_group}"
   instances_arn        = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
 
-  # A service that works for many accounts must not be led to use a role of this one on behalf of another (the confused
-  # deputy): it says for whom and for which resource it asks, and the trust policy compares.
+  # A service that works for many accounts must not be tricked into using a role of this account on behalf of another
+  # (the confused deputy problem). It states the account and the resource it acts for, and the trust policy checks both.
   from_this_account = { test = "StringEquals", variable = "aws:SourceAccount", values = [local.account_id] }
 }
 
 # ── boundary ──
 
-# A role can do what both its policies and the boundary allow. So a policy that grows too wide, attached by mistake or by an
-# intruder, still opens nothing but what is listed here.
+# A role can do only what both its policies and the boundary allow. A policy that is too broad, whether attached by
+# mistake or by an intruder, still grants nothing beyond what is listed here.
 data "aws_iam_policy_document" "permissions_boundary" {
   statement {
     sid       = "UseOwnBuckets"
@@ -54,7 +55,7 @@ data "aws_iam_policy_document" "permissions_boundary" {
   statement {
     sid     = "WriteLogs"
     actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    # The last part stands for the streams, which the services name. RDS has one log group in an account for Enhanced
+    # The last part matches the log streams, which the services name. RDS has one log group per account for Enhanced
     # Monitoring and creates it itself.
     resources = [
       "${local.ecs_log_group_arn}:*",
@@ -77,26 +78,28 @@ data "aws_iam_policy_document" "permissions_boundary" {
   }
 
   statement {
-    sid       = "FindLogGroups"
-    actions   = ["logs:DescribeLogGroups"]
-    resources = ["${local.logs_arn}:log-group:*"] # A list call: AWS authorises it against all groups, never against one.
+    sid     = "FindLogGroups"
+    actions = ["logs:DescribeLogGroups"]
+    # A list call: AWS authorizes it against all groups, never against one.
+    resources = ["${local.logs_arn}:log-group:*"]
   }
 
   statement {
     sid     = "CallsWithoutResource"
     actions = concat(["ecr:GetAuthorizationToken"], local.session_channel_actions)
-    # A token for the whole registry, channels without an ARN: AWS offers these on * only.
+    # A token for the whole registry, channels without an ARN: AWS supports these actions on * only.
     resources = ["*"]
   }
 
-  # What is not listed above is refused anyway, with one exception: a resource policy that names a role's session reaches past
-  # a boundary's silence, not past its Deny. And the denials stay when someone widens the list. Their wildcards take away.
+  # Anything not listed above is denied anyway, with one exception: a resource policy that names a role's session is not
+  # limited by what a boundary leaves out, only by what it denies. The denials also hold when someone widens the list.
+  # Their wildcards only take permissions away.
 
   statement {
     sid    = "NeverIdentityOrAudit"
     effect = "Deny"
-    # Whoever can change roles, pass them or take others on can leave the boundary; whoever can change the organization or the
-    # account's settings stands above it; and nobody with a workload's role has a reason to touch the trail.
+    # Anyone who can change roles, pass them or assume others can escape the boundary; anyone who can change the
+    # organization or the account's settings is above it; and no workload has a reason to touch the audit trail.
     actions = [
       "account:*",
       "cloudtrail:*",
@@ -112,7 +115,7 @@ data "aws_iam_policy_document" "permissions_boundary" {
   statement {
     sid    = "NeverPolicyOrRemovalOfData"
     effect = "Deny"
-    # Data is read and written by the workloads; its protection, and its end, are the deployer's.
+    # Workloads read and write data; protecting and deleting it is up to the deployer.
     actions = [
       "ecr:*RepositoryPolicy",
       "ecr:DeleteRepository",
@@ -136,7 +139,8 @@ data "aws_iam_policy_document" "permissions_boundary" {
     actions   = ["s3:*"]
     resources = ["*"]
 
-    # A bucket name becomes free when the bucket is deleted, and another account may take it and receive our data.
+    # A bucket name becomes available again when the bucket is deleted: another account could claim it and receive our
+    # data.
     condition {
       test     = "StringNotEquals"
       variable = "aws:ResourceAccount"
@@ -162,7 +166,7 @@ module "permissions_boundary" {
   source = "../../modules/iam-policy"
 
   name        = "${local.resource_prefix}-permissions-boundary"
-  description = "The most that any role of ${local.resource_prefix} can do"
+  description = "Upper limit on what any role of ${local.resource_prefix} can do"
   policy      = data.aws_iam_policy_document.permissions_boundary.json
 }
 
@@ -172,7 +176,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid     = "GetRegistryToken"
     actions = ["ecr:GetAuthorizationToken"]
-    # The token is for the whole registry; AWS knows no narrower resource for this action.
+    # The token covers the whole registry; AWS supports no narrower resource for this action.
     resources = ["*"]
   }
 
@@ -185,7 +189,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid     = "WriteContainerLogs"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    # The last part stands for the streams, one for each container, which ECS names. The log group itself is Terraform's.
+    # The last part matches the log streams, one per container, which ECS names. Terraform manages the log group itself.
     resources = ["${local.ecs_log_group_arn}:*"]
   }
 }
@@ -194,12 +198,13 @@ module "execution_policy" {
   source = "../../modules/iam-policy"
 
   name        = "${local.resource_prefix}-ecs-execution-policy"
-  description = "Pull the own repository, write the container's logs"
+  description = "Pull images from the stack's repository and write container logs"
   policy      = data.aws_iam_policy_document.execution.json
 }
 
 locals {
-  # ECS names the task, which has no id before it starts, and no cluster: AWS supports nothing narrower than the region.
+  # The source is the task, which has no ID before it starts, not the cluster: AWS supports nothing narrower than the
+  # region.
   trust_of_ecs_tasks = [
     local.from_this_account,
     { test = "ArnLike", variable = "aws:SourceArn", values = ["arn:${local.partition}:ecs:${local.region}:${local.account_id}:*"] },
@@ -211,7 +216,7 @@ module "execution_role" {
 
   create_role                   = true
   role_name                     = "${local.resource_prefix}-ecs-execution-role"
-  role_description              = "ECS pulls images and writes logs with it; the container never sees it"
+  role_description              = "Used by ECS to pull images and write logs; the container never gets it"
   role_requires_mfa             = false
   trusted_role_services         = ["ecs-tasks.amazonaws.com"]
   trust_policy_conditions       = local.trust_of_ecs_tasks
@@ -222,7 +227,7 @@ module "execution_role" {
 # ── ECS task role: what the application may do ──
 
 data "aws_iam_policy_document" "task" {
-  # The whole bucket, without a prefix condition: `aws s3 ls` of the health check lists from the top.
+  # The whole bucket, without a prefix condition: the health check's `aws s3 ls` lists from the top.
   statement {
     sid       = "ListDataBucket"
     actions   = ["s3:ListBucket"]
@@ -232,7 +237,7 @@ data "aws_iam_policy_document" "task" {
   statement {
     sid     = "ReadAndWriteData"
     actions = ["s3:GetObject", "s3:PutObject"]
-    # The objects of one bucket; their keys are the application's.
+    # The objects of one bucket; the application chooses the keys.
     resources = ["${local.data_bucket_arn}/*"]
   }
 
@@ -242,7 +247,7 @@ data "aws_iam_policy_document" "task" {
     content {
       sid     = "OpenSessionChannels"
       actions = local.session_channel_actions
-      # The channels have no ARN; AWS offers these actions on * only.
+      # The channels have no ARN; AWS supports these actions on * only.
       resources = ["*"]
     }
   }
@@ -252,7 +257,7 @@ module "task_policy" {
   source = "../../modules/iam-policy"
 
   name        = "${local.resource_prefix}-ecs-task-policy"
-  description = "List the data bucket, read and write its objects"
+  description = "List the data bucket and read and write its objects"
   policy      = data.aws_iam_policy_document.task.json
 }
 
@@ -261,7 +266,7 @@ module "task_role" {
 
   create_role                   = true
   role_name                     = "${local.resource_prefix}-ecs-task-role"
-  role_description              = "The application in the container runs with it"
+  role_description              = "Used by the application in the container"
   role_requires_mfa             = false
   trusted_role_services         = ["ecs-tasks.amazonaws.com"]
   trust_policy_conditions       = local.trust_of_ecs_tasks
@@ -271,19 +276,19 @@ module "task_role" {
 
 # ── EC2 role, with its instance profile ──
 
-# A shell by Session Manager instead of SSH, and nothing else. AWS's AmazonSSMManagedInstanceCore would add, among others,
-# ssm:GetParameters on *, and with it every parameter of the account.
+# A Session Manager shell instead of SSH, and nothing else. AWS's AmazonSSMManagedInstanceCore would add, among others,
+# ssm:GetParameters on *, which gives access to every parameter in the account.
 data "aws_iam_policy_document" "ec2" {
   statement {
     sid       = "RegisterInstance"
     actions   = ["ssm:UpdateInstanceInformation"]
-    resources = [local.instances_arn] # Any instance that is given the profile; its id does not exist yet.
+    resources = [local.instances_arn] # Any instance with the profile; its ID does not exist yet.
   }
 
   statement {
     sid     = "OpenSessionChannels"
     actions = local.session_channel_actions
-    # The channels have no ARN; AWS offers these actions on * only.
+    # The channels have no ARN; AWS supports these actions on * only.
     resources = ["*"]
   }
 }
@@ -292,7 +297,7 @@ module "ec2_policy" {
   source = "../../modules/iam-policy"
 
   name        = "${local.resource_prefix}-ec2-policy"
-  description = "Session Manager, without the rest of AmazonSSMManagedInstanceCore"
+  description = "Session Manager only, without the rest of AmazonSSMManagedInstanceCore"
   policy      = data.aws_iam_policy_document.ec2.json
 }
 
@@ -301,11 +306,11 @@ module "ec2_role" {
 
   create_role           = true
   role_name             = "${local.resource_prefix}-ec2-role"
-  role_description      = "Instances run with it; a shell by Session Manager needs no open port"
+  role_description      = "Used by EC2 instances; Session Manager gives a shell without an open port"
   role_requires_mfa     = false
   trusted_role_services = ["ec2.amazonaws.com"]
-  # EC2 sends neither aws:SourceAccount nor aws:SourceArn, so a condition on them would lock it out. What guards this role is
-  # iam:PassRole: only a principal of this account can hand it to an instance.
+  # EC2 sends neither aws:SourceAccount nor aws:SourceArn, so a condition on them would lock it out. iam:PassRole is
+  # what protects this role: only a principal in this account can pass it to an instance.
   trust_policy_conditions       = []
   role_permissions_boundary_arn = module.permissions_boundary.arn
   custom_role_policy_arns       = [module.ec2_policy.arn]
@@ -318,8 +323,9 @@ data "aws_iam_policy_document" "lambda" {
   statement {
     sid     = "WriteFunctionLogs"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    # The last part stands for the streams, which Lambda names. Without logs:CreateLogGroup the group is made by whoever makes
-    # the function, with a retention; by itself Lambda would make one that keeps everything for ever.
+    # The last part matches the log streams, which Lambda names. Without logs:CreateLogGroup, the log group has to be
+    # created together with the function, with a retention period; left to itself, Lambda would create one that keeps
+    # everything forever.
     resources = ["${local.lambda_log_group_arn}:*"]
   }
 }
@@ -337,10 +343,10 @@ module "lambda_role" {
 
   create_role           = true
   role_name             = "${local.resource_prefix}-lambda-role"
-  role_description      = "The function ${local.resource_prefix} runs with it"
+  role_description      = "Used by the Lambda function ${local.resource_prefix}"
   role_requires_mfa     = false
   trusted_role_services = ["lambda.amazonaws.com"]
-  # Lambda tries the role before the function exists, so the account is as narrow as this gets.
+  # Lambda tries the role before the function exists, so the account is as narrow as this condition can get.
   trust_policy_conditions       = [local.from_this_account]
   role_permissions_boundary_arn = module.permissions_boundary.arn
   custom_role_policy_arns       = [module.lambda_policy.arn]
@@ -353,7 +359,7 @@ module "rds_monitoring_role" {
 
   create_role           = true
   role_name             = "${local.resource_prefix}-rds-monitoring-role"
-  role_description      = "RDS writes the metrics of Enhanced Monitoring with it"
+  role_description      = "Used by RDS to write Enhanced Monitoring metrics"
   role_requires_mfa     = false
   trusted_role_services = ["monitoring.rds.amazonaws.com"]
   trust_policy_conditions = [
@@ -365,8 +371,8 @@ module "rds_monitoring_role" {
     },
   ]
   role_permissions_boundary_arn = module.permissions_boundary.arn
-  # AWS's own policy, since AWS decides what its agent writes; it names the log groups RDS*, and the boundary narrows it to the
-  # one in use.
+  # AWS's own policy, since AWS decides what its agent writes. It covers the log groups RDS*, and the boundary narrows
+  # that to the one in use.
   custom_role_policy_arns = ["arn:${local.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"]
 }
 
@@ -385,7 +391,7 @@ data "aws_iam_policy_document" "replication" {
     resources = ["${local.data_bucket_arn}/*"] # The objects of one bucket.
   }
 
-  # Without s3:ReplicateDelete: deletions stay in the data bucket, and the replica outlives a mistake or an intruder.
+  # Without s3:ReplicateDelete, deletions stay in the data bucket and the replica survives a mistake or an intruder.
   statement {
     sid       = "WriteReplicas"
     actions   = ["s3:ReplicateObject", "s3:ReplicateTags"]
@@ -397,7 +403,7 @@ module "replication_policy" {
   source = "../../modules/iam-policy"
 
   name        = "${local.resource_prefix}-s3-replication-policy"
-  description = "Read versions of the data bucket, write them to the replica bucket"
+  description = "Read object versions in the data bucket and replicate them to the replica bucket"
   policy      = data.aws_iam_policy_document.replication.json
 }
 
@@ -406,11 +412,11 @@ module "replication_role" {
 
   create_role           = true
   role_name             = "${local.resource_prefix}-s3-replication-role"
-  role_description      = "S3 copies the data bucket to ${local.replica_region} with it"
+  role_description      = "Used by S3 to replicate the data bucket to ${local.replica_region}"
   role_requires_mfa     = false
   trusted_role_services = ["s3.amazonaws.com"]
-  # AWS's page on replication shows its trust policy without conditions. If a first object in a real account stays at the replication
-  # status FAILED, this is the place to look.
+  # AWS's replication page shows the trust policy without conditions. If the first object in a real account ends up with
+  # replication status FAILED, look here first.
   trust_policy_conditions = [
     local.from_this_account,
     { test = "ArnLike", variable = "aws:SourceArn", values = [local.data_bucket_arn] },

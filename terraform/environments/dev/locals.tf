@@ -1,12 +1,12 @@
-# The only configuration. A new environment is a copy of this directory with another `environment` here.
+# All the configuration there is. To add an environment, copy this directory and change `environment` here.
 locals {
   environment  = "dev"
   project_name = "take-home"
 
-  # Every name starts with this: alloy-{environment}-{project}.
+  # Prefix of every name: alloy-{environment}-{project}.
   resource_prefix = join("-", ["alloy", local.environment, local.project_name])
 
-  # Region of the stack, and of the replica that survives its loss.
+  # Region of the stack, and of the replica that survives if that region is lost.
   region         = "us-east-1"
   replica_region = "us-west-2"
 
@@ -15,7 +15,7 @@ locals {
   availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
   public_subnets     = ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]
   private_subnets    = ["10.0.10.0/23", "10.0.12.0/23", "10.0.14.0/23"]
-  # One NAT gateway is cheaper; one for each zone survives the loss of a zone.
+  # One NAT gateway is cheaper; one per zone survives the loss of a zone.
   one_nat_gateway_per_az = false
 
   # Container
@@ -28,22 +28,23 @@ locals {
   check_interval    = 30
   health_check_path = "/health"
 
-  # A shell in a running task. On AWS it needs a writable root file system, which the container gives up for safety.
+  # A shell in a running task. On AWS it needs a writable root file system, which the container does without for safety.
   enable_execute_command = false
 
-  # ARN of an ACM certificate. Empty: the load balancer listens on HTTP only, since a certificate needs a domain.
+  # ARN of an ACM certificate. If empty, the load balancer listens on HTTP only, since a certificate needs a domain.
   certificate_arn = ""
 
-  # Ranges that may open the application. The take-home's load balancer is public.
+  # Address ranges that may reach the application. The take-home's load balancer is public.
   allowed_cidrs = ["0.0.0.0/0"]
 
-  # Days that logs are kept in CloudWatch Logs.
+  # Days to keep logs in CloudWatch Logs.
   log_retention_days = 30
 
-  # Role or user ARNs besides the caller that keep access to the buckets from outside the VPC, Terraform's own included.
+  # ARNs of roles or users, besides the caller, that keep access to the buckets from outside the VPC, including other
+  # identities that run Terraform.
   deployer_arns = []
 
-  # Whether `terraform destroy` may delete buckets and repositories that still hold something.
+  # Whether `terraform destroy` may delete buckets and repositories that are not empty.
   force_destroy = true
 
   tags = {

@@ -8,14 +8,14 @@ terraform {
     }
   }
 
-  # A bare `terraform init` keeps the state beside this file; the workbook passes a path of its own.
+  # A bare `terraform init` keeps the state next to this file; the workbook passes its own path.
   backend "local" {}
 }
 
 provider "aws" {
   region = local.region
 
-  # The default of 25 turns a call that an endpoint does not have into minutes of silence.
+  # With the default of 25, a call the endpoint does not support means minutes of silence.
   max_retries = 8
 
   default_tags {
@@ -37,12 +37,12 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-# Names that one layer needs of another before it exists, so that no layer waits for a later one.
+# Names that one layer needs from another before it exists, so that no layer waits for a later one.
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
 
-  # Bucket names are global: the account and the prefix make them unique, and the same on every run.
+  # Bucket names are global: a suffix derived from account and prefix makes them unique, and the same on every run.
   bucket_suffix  = substr(sha256("${local.account_id}/${local.resource_prefix}"), 0, 8)
   data_bucket    = "${local.resource_prefix}-data-${local.bucket_suffix}"
   log_bucket     = "${local.resource_prefix}-logs-${local.bucket_suffix}"

@@ -1,10 +1,10 @@
 output "application_url" {
-  description = "Where the application answers; with a certificate, its domain must point to the load balancer."
+  description = "URL of the application. With a certificate, its domain must point to the load balancer."
   value       = "${local.https ? "https" : "http"}://${module.alb.dns_name}"
 }
 
 output "resource_prefix" {
-  description = "What every name of this environment begins with."
+  description = "Prefix of every name in this environment."
   value       = local.resource_prefix
 }
 
@@ -14,22 +14,22 @@ output "region" {
 }
 
 output "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   value       = module.vpc.vpc_id
 }
 
 output "public_subnet_ids" {
-  description = "Ids of the public subnets, in the order of the zones."
+  description = "IDs of the public subnets, in zone order."
   value       = module.vpc.public_subnets
 }
 
 output "private_subnet_ids" {
-  description = "Ids of the private subnets, in the order of the zones."
+  description = "IDs of the private subnets, in zone order."
   value       = module.vpc.private_subnets
 }
 
 output "nat_public_ips" {
-  description = "Public addresses that the tasks' traffic to the internet comes from."
+  description = "Public IP addresses that the tasks' internet traffic comes from."
   value       = module.vpc.nat_public_ips
 }
 
@@ -39,7 +39,7 @@ output "data_bucket" {
 }
 
 output "log_bucket" {
-  description = "Name of the bucket with the access logs of the data bucket and the load balancer."
+  description = "Name of the bucket for the access logs of the data bucket and the load balancer."
   value       = module.log_bucket.s3_bucket_id
 }
 
@@ -49,7 +49,7 @@ output "replica_bucket" {
 }
 
 output "repository_url" {
-  description = "Address to push images to and pull them from."
+  description = "URL to push images to and pull them from."
   value       = module.ecr.repository_url
 }
 
@@ -64,16 +64,16 @@ output "service_name" {
 }
 
 output "execution_role_arn" {
-  description = "ARN of the role with which ECS starts tasks."
+  description = "ARN of the role that ECS starts tasks with."
   value       = module.execution_role.iam_role_arn
 }
 
 output "task_role_arn" {
-  description = "ARN of the role with which the application runs."
+  description = "ARN of the role that the application runs with."
   value       = module.task_role.iam_role_arn
 }
 
 output "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds every role."
+  description = "ARN of the policy that limits every role."
   value       = module.permissions_boundary.arn
 }

@@ -1,6 +1,6 @@
-# Three buckets: the data, the logs about it, and the replica of the data in a second region.
+# Three buckets: the data, the access logs, and a replica of the data in a second region.
 
-# Who runs Terraform. A session of an assumed role has an ARN of its own; policies compare with the role behind it.
+# The identity running Terraform. An assumed-role session has its own ARN; policies compare with the role behind it.
 data "aws_iam_session_context" "deployer" {
   arn = data.aws_caller_identity.current.arn
 }
@@ -11,28 +11,28 @@ locals {
   replica_bucket_arn = "arn:${local.partition}:s3:::${local.replica_bucket}"
 
   bucket_encryption = "AES256"
-  # Days that overwritten and deleted objects can be brought back.
+  # Days during which overwritten and deleted objects can be recovered.
   noncurrent_days = 90
-  # Where each writer's logs begin in the log bucket.
+  # Key prefix of each log writer in the log bucket.
   s3_log_prefix  = "s3/${local.data_bucket}/"
   alb_log_prefix = "alb"
 
-  # Named, since the denials below hold for administrators too. Without the deployer the first apply would be Terraform's last: it
-  # could no longer read the bucket it made. Whoever else plans (a pipeline, a colleague) belongs in deployer_arns. If all of them
-  # are gone, the account's root user can still delete the policy.
+  # Listed by name, since the denials below apply to administrators too. Without the deployer, the first apply would be
+  # Terraform's last: it could no longer read the bucket it created. Anyone else who runs a plan (a pipeline, a
+  # colleague) belongs in deployer_arns. If all of them are gone, the account's root user can still delete the policy.
   bucket_operators = distinct(concat([data.aws_iam_session_context.deployer.issuer_arn], local.deployer_arns))
 }
 
 # ── data ──
 
-# Only through the VPC's endpoint. The endpoint's id is in the request only when it came that way, so a request from anywhere else,
-# and an anonymous one, meets the denial. No AWS service principal is exempt, as none comes here: replication arrives as its role,
-# access logs are written to the other bucket, lifecycle rules do not pass through the policy.
+# Only through the VPC's endpoint. A request carries the endpoint's ID only if it came through the endpoint, so requests
+# from anywhere else, including anonymous ones, are denied. No AWS service principal is exempt because none needs to be:
+# replication uses its role, access logs go to the other bucket, and lifecycle rules are not subject to the policy.
 data "aws_iam_policy_document" "data_bucket" {
   statement {
     sid       = "DenyOutsideVpcEndpoint"
     effect    = "Deny"
-    actions   = ["s3:*"] # A denial: the wildcard takes away, it grants nothing.
+    actions   = ["s3:*"] # A denial: the wildcard takes away and grants nothing.
     resources = [local.data_bucket_arn, "${local.data_bucket_arn}/*"]
 
     principals {
@@ -72,7 +72,7 @@ module "data_bucket" {
   ignore_public_acls       = true
   restrict_public_buckets  = true
 
-  # TLS below 1.2 needs no statement: S3 itself no longer accepts it.
+  # No statement about TLS below 1.2: S3 itself no longer accepts it.
   attach_deny_insecure_transport_policy = true
   attach_policy                         = true
   policy                                = data.aws_iam_policy_document.data_bucket.json
@@ -99,7 +99,7 @@ module "data_bucket" {
     rules = [
       {
         id = "to-${local.replica_region}"
-        # A deletion stays here: the replica is also the copy that outlives a mistake or an intruder.
+        # Deletions stay here: the replica is also the copy that survives a mistake or an intruder.
         delete_marker_replication = false
         destination = {
           bucket        = module.replica_bucket.s3_bucket_arn
@@ -112,11 +112,11 @@ module "data_bucket" {
 
 # ── logs ──
 
-# Each log service writes below its own prefix only. The load balancer's principal is the form that AWS documents for every region;
-# the older one, an Allow for the account of Elastic Load Balancing in the region (127311923021 in us-east-1), is legacy. Its path is
-# its condition: the service puts the id of the load balancer's account in it, so another account's load balancer cannot write here.
-# S3's service writes for anyone who asks: its conditions name the bucket and the account. The community module's flags for both
-# would open the whole bucket.
+# Each log service can write under its own prefix only. The load balancer's principal is the form AWS documents for
+# every region; the older one, an Allow for the regional Elastic Load Balancing account (127311923021 in us-east-1), is
+# legacy. The path acts as its condition: the service puts the ID of the load balancer's account in it, so another
+# account's load balancer cannot write here. The S3 logging service writes for any account that asks, so its conditions
+# name the bucket and the account. The community module's flags for both would open the whole bucket.
 data "aws_iam_policy_document" "log_bucket" {
   statement {
     sid       = "AccessLogDelivery"
@@ -155,7 +155,7 @@ data "aws_iam_policy_document" "log_bucket" {
   }
 }
 
-# It has no access log of its own: a bucket that logs to itself grows with every delivery.
+# It has no access log: a bucket that logs to itself grows with every delivery.
 module "log_bucket" {
   source = "../../modules/s3-bucket"
 
@@ -163,12 +163,12 @@ module "log_bucket" {
   force_destroy = local.force_destroy
 
   versioning = { enabled = true }
-  # SSE-S3 is all that load balancers can write to; with a KMS key their logs would be lost.
+  # Load balancers can write only to a bucket with SSE-S3; with a KMS key their logs would be lost.
   server_side_encryption_configuration = {
     rule = { apply_server_side_encryption_by_default = { sse_algorithm = "AES256" } }
   }
 
-  # Without ACLs the log services need the Allow statements, and the account owns what they write.
+  # With ACLs disabled, the log services need the Allow statements, and the account owns what they write.
   control_object_ownership = true
   object_ownership         = "BucketOwnerEnforced"
   block_public_acls        = true
@@ -193,13 +193,13 @@ module "log_bucket" {
 
 # ── replica ──
 
-# A copy that anyone with S3 rights may read would undo the rule on the original, and the VPC's endpoint ends at its region: so
-# nobody but the replication role and the operators.
+# A copy that anyone with S3 permissions could read would defeat the rule on the original, and the VPC endpoint does not
+# reach beyond its region: so only the replication role and the operators get in.
 data "aws_iam_policy_document" "replica_bucket" {
   statement {
     sid       = "DenyAllButReplicationAndOperators"
     effect    = "Deny"
-    actions   = ["s3:*"] # A denial: the wildcard takes away, it grants nothing.
+    actions   = ["s3:*"] # A denial: the wildcard takes away and grants nothing.
     resources = [local.replica_bucket_arn, "${local.replica_bucket_arn}/*"]
 
     principals {
@@ -222,7 +222,7 @@ module "replica_bucket" {
   bucket        = local.replica_bucket
   force_destroy = local.force_destroy
 
-  # Replication refuses a destination without versions.
+  # Replication requires versioning on the destination.
   versioning = { enabled = true }
   server_side_encryption_configuration = {
     rule = { apply_server_side_encryption_by_default = { sse_algorithm = local.bucket_encryption } }

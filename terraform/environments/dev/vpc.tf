@@ -1,23 +1,26 @@
-# Network: three zones, public subnets for what faces the internet, private ones for the tasks, AWS reached by endpoints.
+# Network: three zones, public subnets for what faces the internet, private ones for the tasks, VPC endpoints for AWS
+# services.
 
 locals {
   app_ports = local.https ? [80, 443] : [80]
 
-  # Ports that a client's side of a connection may use. NAT gateways and load balancers use all of them, Linux the upper half.
+  # Ports that the client side of a connection may use. NAT gateways and load balancers use all of them, Linux the upper
+  # half.
   ephemeral_ports = { from_port = 1024, to_port = 65535 }
   https_port      = { from_port = 443, to_port = 443 }
   task_port       = { from_port = local.container_port, to_port = local.container_port }
 
-  # Network ACLs are stateless: each flow below has a rule for its way out and one for its way back. Way back means any
-  # ephemeral port, so an ACL alone cannot tell an answer from a new connection; the security groups do that. DNS, the
-  # metadata services and time need no rule: traffic to Amazon's own resolver and link-local addresses is not filtered.
+  # Network ACLs are stateless: each flow below has a rule for the request and one for the reply. Replies go to any
+  # ephemeral port, so an ACL alone cannot tell a reply from a new connection; the security groups do that. DNS, the
+  # metadata services and time sync need no rule: traffic to Amazon's own resolver and link-local addresses is not
+  # filtered.
   public_inbound_acl_rules = concat(
-    # Forwarded by the NAT gateway, which stands in this tier: the tasks' calls to the internet.
+    # The tasks' calls to the internet, on their way to the NAT gateway, which is in this tier.
     [for i, cidr in local.private_subnets : merge(local.https_port, {
       rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
-    # Answers from the internet to the NAT gateway, and from the tasks to the load balancer. They come from anywhere, since
-    # NAT keeps the address of whoever answers.
+    # Replies from the internet to the NAT gateway, and from the tasks to the load balancer. They come from anywhere,
+    # since NAT preserves the address of the replying host.
     [merge(local.ephemeral_ports, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
     # Clients of the load balancer.
     flatten([for i, cidr in local.allowed_cidrs : [for j, port in local.app_ports : {
@@ -30,13 +33,13 @@ locals {
     [for i, cidr in local.private_subnets : merge(local.task_port, {
       rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
-    # Answers from the internet that the NAT gateway hands back to the tasks.
+    # Replies from the internet that the NAT gateway returns to the tasks.
     [for i, cidr in local.private_subnets : merge(local.ephemeral_ports, {
       rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
     # The NAT gateway to the internet.
     [merge(local.https_port, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-    # The load balancer's answers to its clients.
+    # The load balancer's replies to its clients.
     [for i, cidr in local.allowed_cidrs : merge(local.ephemeral_ports, {
       rule_number = 300 + 10 * i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
@@ -51,20 +54,21 @@ locals {
     [for i, cidr in local.private_subnets : merge(local.https_port, {
       rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
-    # The container's port lies among the ephemeral ones that the next rule opens: closed here to all but the load balancer.
-    # No answer is lost by it as long as the port is below 32768, where Linux begins to number its own side of connections.
+    # The container port is among the ephemeral ports that the next rule opens, so it is closed here to everything but
+    # the load balancer. No reply is lost as long as the port is below 32768, where Linux starts its own ephemeral
+    # range.
     [merge(local.task_port, { rule_number = 190, rule_action = "deny", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-    # Answers from endpoints, from S3 through its gateway endpoint, and from the internet through the NAT gateway. The last
-    # two bear the public address of whoever answers, not that of the gateway, hence 0.0.0.0/0.
+    # Replies from endpoints, from S3 through its gateway endpoint, and from the internet through the NAT gateway. The
+    # last two carry the public address of the replying host, not that of the gateway, hence 0.0.0.0/0.
     [merge(local.ephemeral_ports, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
   )
 
   private_outbound_acl_rules = concat(
-    # The tasks' answers to the load balancer.
+    # The tasks' replies to the load balancer.
     [for i, cidr in local.public_subnets : merge(local.ephemeral_ports, {
       rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
-    # Answers of an endpoint to a task in another zone.
+    # Replies from an endpoint to a task in another zone.
     [for i, cidr in local.private_subnets : merge(local.ephemeral_ports, {
       rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
     })],
@@ -82,7 +86,7 @@ module "vpc" {
   public_subnets  = local.public_subnets
   private_subnets = local.private_subnets
 
-  # Private DNS of the interface endpoints needs both.
+  # Private DNS for the interface endpoints needs both.
   enable_dns_support   = true
   enable_dns_hostnames = true
 
@@ -122,7 +126,7 @@ module "vpc" {
 
   flow_log_cloudwatch_iam_role_conditions = [
     { test = "StringEquals", variable = "aws:SourceAccount", values = [local.account_id] },
-    # The id of the flow log is not known before the role it needs.
+    # The flow log needs the role first, so its ID is not known yet.
     {
       test     = "ArnLike"
       variable = "aws:SourceArn"
@@ -131,9 +135,9 @@ module "vpc" {
   ]
 }
 
-# Security groups: each names its source. The load balancer and the tasks refer to each other, and so do the tasks and the
-# endpoints; of each pair one side stands in the module's rules and the other in a rule below. These are of the same resource type
-# as the module's: the provider warns against mixing it with aws_vpc_security_group_*_rule on one group.
+# Security groups: each names its source. The load balancer and the tasks refer to each other, and so do the tasks and
+# the endpoints; in each pair, one side is in the module's rules and the other in a rule below. These rules use the
+# module's resource type: the provider warns against mixing it with aws_vpc_security_group_*_rule on one group.
 
 module "alb_security_group" {
   source = "../../modules/security-group"
@@ -155,7 +159,7 @@ module "alb_security_group" {
 resource "aws_security_group_rule" "alb_to_task" {
   type                     = "egress"
   security_group_id        = module.alb_security_group.security_group_id
-  description              = "Tasks, on the port of the container"
+  description              = "Tasks, on the container port"
   protocol                 = "tcp"
   from_port                = local.container_port
   to_port                  = local.container_port
@@ -178,15 +182,15 @@ module "task_security_group" {
     description              = "Load balancer"
   }]
 
-  # The image lies in public.ecr.aws. The ECR endpoints serve private registries only, and the public one has no fixed
-  # addresses to name, so it is reached over the NAT gateway. With the image in a repository of the account, this rule goes
-  # and the two rules below are all that a task needs.
+  # The image is in public.ecr.aws. The ECR endpoints serve private registries only, and the public one has no fixed
+  # addresses to list, so it is reached through the NAT gateway. Once the image is in a repository in this account, this
+  # rule goes away and the two rules below are all a task needs.
   egress_with_cidr_blocks = [{
     from_port   = 443
     to_port     = 443
     protocol    = "tcp"
     cidr_blocks = "0.0.0.0/0"
-    description = "Public registry, over NAT"
+    description = "Public registry, via NAT"
   }]
 }
 
@@ -227,7 +231,8 @@ module "endpoint_security_group" {
   }]
 }
 
-# Endpoints. Their policies are a second lock: whatever credentials turn up in the VPC, they open only what is named here.
+# Endpoints. Their policies are a second lock: no matter which credentials are used inside the VPC, they get only what
+# is named here.
 
 locals {
   of_this_account        = { "aws:PrincipalAccount" = local.account_id }
@@ -238,7 +243,7 @@ locals {
     {
       sid     = "GetToken"
       actions = ["ecr:GetAuthorizationToken"]
-      # The token is for the whole registry; AWS knows no narrower resource for this action.
+      # The token covers the whole registry; AWS supports no narrower resource for this action.
       resources = ["*"]
       equals    = local.of_this_account
     },
@@ -256,22 +261,22 @@ locals {
     logs = [{
       sid     = "WriteContainerLogs"
       actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      # The last part stands for the streams, one for each container, which ECS names.
+      # The last part matches the log streams, one per container, which ECS names.
       resources = ["${local.ecs_log_group_arn}:*"]
       equals    = local.of_this_account
     }]
     sts = [{
       sid     = "AskWhoIAm"
       actions = ["sts:GetCallerIdentity"]
-      # The action has no resource.
+      # This action does not support resources.
       resources = ["*"]
       equals    = local.of_this_account
     }]
-    # Carries ECS Exec and Session Manager, so that a shell in an incident takes no change to the network.
+    # Carries ECS Exec and Session Manager, so that opening a shell during an incident needs no network change.
     ssmmessages = [{
       sid     = "OpenSessionChannels"
       actions = local.session_channel_actions
-      # The channels have no ARN; AWS offers these actions on * only.
+      # The channels have no ARN; AWS supports these actions on * only.
       resources = ["*"]
       equals    = local.of_this_account
     }]
@@ -291,8 +296,8 @@ locals {
       equals    = local.of_and_in_this_account
     },
     {
-      # ECR keeps layers in a bucket of its own and hands out URLs that it has signed itself: neither principal nor resource
-      # is of this account, and without this statement every pull from the private registry fails.
+      # ECR keeps layers in its own bucket and hands out URLs that it signs itself: neither principal nor resource
+      # belongs to this account, and without this statement every pull from the private registry fails.
       sid       = "GetEcrLayers"
       actions   = ["s3:GetObject"]
       resources = ["arn:${local.partition}:s3:::prod-${local.region}-starport-layer-bucket/*"]

@@ -1,6 +1,6 @@
 # An Application Load Balancer with its listeners and target groups.
 
-# The index is the community module's address, so that a change of module source keeps the state.
+# The index matches the community module's address, so that switching the module source keeps the state.
 resource "aws_lb" "this" {
   count = 1
 
@@ -48,7 +48,7 @@ resource "aws_lb_target_group" "this" {
 
   tags = var.tags
 
-  # A listener holds on to its target group: the new one must be there before the old one can go.
+  # A target group in use by a listener cannot be deleted: the new one must exist before the old one goes.
   lifecycle {
     create_before_destroy = true
   }

@@ -4,7 +4,7 @@ output "arn" {
 }
 
 output "arn_suffix" {
-  description = "Last part of the ARN, as CloudWatch's dimensions have it."
+  description = "Last part of the ARN, as used in CloudWatch dimensions."
   value       = aws_lb.this[0].arn_suffix
 }
 
@@ -24,7 +24,7 @@ output "listeners" {
 }
 
 output "target_groups" {
-  description = "Target groups by key, once a listener forwards to them: ECS refuses a target group without a load balancer."
+  description = "Target groups by key, available once a listener forwards to them: ECS rejects a target group without a load balancer."
   value       = aws_lb_target_group.this
   depends_on  = [aws_lb_listener.this]
 }

@@ -4,23 +4,23 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", var.name)) && !startswith(var.name, "internal-")
-    error_message = "A load balancer's name has at most 32 letters, digits and hyphens, no hyphen at either end, and does not begin with internal-. Shorten the project's or environment's name."
+    error_message = "A load balancer name can have up to 32 letters, digits and hyphens, with no hyphen at either end, and must not start with internal-. Shorten the project or environment name."
   }
 }
 
 variable "load_balancer_type" {
-  description = "Only `application`."
+  description = "Load balancer type. Only `application` is supported."
   type        = string
   default     = "application"
 
   validation {
     condition     = var.load_balancer_type == "application"
-    error_message = "This module makes Application Load Balancers; leave load_balancer_type at application."
+    error_message = "This module creates Application Load Balancers only; leave load_balancer_type set to application."
   }
 }
 
 variable "internal" {
-  description = "Whether it has private addresses only."
+  description = "Whether the load balancer has private addresses only."
   type        = bool
   default     = false
 }
@@ -31,7 +31,7 @@ variable "vpc_id" {
 }
 
 variable "subnets" {
-  description = "Subnets of the load balancer, in two Availability Zones or more."
+  description = "Subnets of the load balancer, in at least two Availability Zones."
   type        = list(string)
 
   validation {
@@ -41,13 +41,13 @@ variable "subnets" {
 }
 
 variable "create_security_group" {
-  description = "Only `false`: the security groups are given."
+  description = "Must be `false`: pass existing security groups instead."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.create_security_group
-    error_message = "This module makes no security group; pass security_groups and leave create_security_group false."
+    error_message = "This module does not create security groups; pass security_groups and leave create_security_group set to false."
   }
 }
 
@@ -57,24 +57,24 @@ variable "security_groups" {
 
   validation {
     condition     = length(var.security_groups) > 0
-    error_message = "Pass a security group: without one AWS takes the VPC's default group."
+    error_message = "Pass at least one security group: without one, AWS uses the VPC's default group."
   }
 }
 
 variable "drop_invalid_header_fields" {
-  description = "Whether headers that are not valid HTTP are removed before they reach a target."
+  description = "Whether to drop invalid HTTP headers before requests reach a target."
   type        = bool
   default     = true
 }
 
 variable "enable_deletion_protection" {
-  description = "Whether AWS refuses to delete the load balancer."
+  description = "Whether deletion protection is on."
   type        = bool
   default     = true
 }
 
 variable "access_logs" {
-  description = "Bucket and prefix of the access logs; null for none. The bucket must already let the log service write."
+  description = "Bucket and prefix for access logs; null for none. The bucket must already allow the log service to write."
   type = object({
     bucket  = string
     prefix  = optional(string)
@@ -84,7 +84,7 @@ variable "access_logs" {
 }
 
 variable "target_groups" {
-  description = "Target groups by key. `deregistration_delay`, `interval` and `timeout` are in seconds; ECS registers the targets, so `create_attachment` is false."
+  description = "Target groups by key. `deregistration_delay`, `interval` and `timeout` are in seconds. ECS registers the targets, so `create_attachment` must be false."
   type = map(object({
     name                 = string
     port                 = number
@@ -105,27 +105,27 @@ variable "target_groups" {
 
   validation {
     condition     = alltrue([for group in values(var.target_groups) : can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", group.name))])
-    error_message = "A target group's name has at most 32 letters, digits and hyphens, and no hyphen at either end."
+    error_message = "A target group name can have up to 32 letters, digits and hyphens, with no hyphen at either end."
   }
 
   validation {
     condition     = alltrue([for group in values(var.target_groups) : group.health_check.timeout < group.health_check.interval])
-    error_message = "The timeout of a health check must be shorter than its interval."
+    error_message = "A health check's timeout must be shorter than its interval."
   }
 
   validation {
     condition     = alltrue([for group in values(var.target_groups) : startswith(group.health_check.path, "/")])
-    error_message = "The path of a health check begins with /."
+    error_message = "A health check path must start with /."
   }
 
   validation {
     condition     = alltrue([for group in values(var.target_groups) : !group.create_attachment])
-    error_message = "This module attaches no targets; leave create_attachment false and let the ECS service register its tasks."
+    error_message = "This module does not attach targets; leave create_attachment set to false and let the ECS service register its tasks."
   }
 }
 
 variable "listeners" {
-  description = "Listeners by key. Each either forwards to a target group (by key) or redirects; HTTPS needs a certificate and a TLS policy."
+  description = "Listeners by key. Each one either forwards to a target group (by key) or redirects. HTTPS needs a certificate and a TLS policy."
   type = map(object({
     port            = number
     protocol        = string
@@ -143,12 +143,12 @@ variable "listeners" {
 
   validation {
     condition     = alltrue([for listener in values(var.listeners) : contains(["HTTP", "HTTPS"], listener.protocol)])
-    error_message = "A listener's protocol is HTTP or HTTPS."
+    error_message = "A listener's protocol must be HTTP or HTTPS."
   }
 
   validation {
     condition     = alltrue([for listener in values(var.listeners) : (listener.forward != null) != (listener.redirect != null)])
-    error_message = "A listener has either forward or redirect."
+    error_message = "A listener must have either forward or redirect, not both."
   }
 
   validation {
@@ -156,17 +156,17 @@ variable "listeners" {
       for listener in values(var.listeners) :
       (listener.certificate_arn != null && listener.ssl_policy != null) == (listener.protocol == "HTTPS")
     ])
-    error_message = "An HTTPS listener needs certificate_arn and ssl_policy; an HTTP listener has neither."
+    error_message = "An HTTPS listener needs certificate_arn and ssl_policy; an HTTP listener must have neither."
   }
 
   validation {
     condition     = alltrue([for listener in values(var.listeners) : listener.ssl_policy == null ? true : can(regex("-TLS13-1-[23]-|-TLS-1-2-", listener.ssl_policy))])
-    error_message = "ssl_policy must not allow anything below TLS 1.2: name an ELBSecurityPolicy-TLS13-1-2-... policy."
+    error_message = "ssl_policy must not allow anything below TLS 1.2: use an ELBSecurityPolicy-TLS13-1-2-... policy."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything in the module."
+  description = "Tags for every resource in the module."
   type        = map(string)
   default     = {}
 }

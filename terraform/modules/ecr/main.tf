@@ -1,6 +1,7 @@
-# A private image repository: encrypted, scanned, with a lifecycle, and a policy that names who may pull.
+# A private image repository: encrypted, scanned, with a lifecycle policy and a repository policy that names who may
+# pull.
 
-# The index is the community module's address, so that a change of module source keeps the state.
+# The index matches the community module's address, so that switching the module source keeps the state.
 resource "aws_ecr_repository" "this" {
   count = 1
 
@@ -37,7 +38,8 @@ data "aws_iam_policy_document" "repository" {
       identifiers = var.repository_read_access_arns
     }
 
-    # What a pull takes, and no more. ecr:GetAuthorizationToken is no action on a repository: it belongs in the reader's own policy.
+    # What a pull needs and no more. ecr:GetAuthorizationToken is not a repository action: it belongs in the reader's
+    # own policy.
     actions = [
       "ecr:BatchCheckLayerAvailability",
       "ecr:BatchGetImage",

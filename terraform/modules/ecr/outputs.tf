@@ -9,6 +9,6 @@ output "repository_arn" {
 }
 
 output "repository_url" {
-  description = "Address to push to and pull from, without a tag."
+  description = "URL to push to and pull from, without a tag."
   value       = aws_ecr_repository.this[0].repository_url
 }

@@ -14,7 +14,7 @@ module "service" {
 
   name        = coalesce(each.value.name, each.key)
   cluster_arn = module.cluster.arn
-  # Part of the address by which autoscaling finds the service.
+  # Part of the resource ID that autoscaling uses for the service.
   cluster_name = module.cluster.name
 
   cpu                    = each.value.cpu

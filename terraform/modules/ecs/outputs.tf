@@ -4,7 +4,7 @@ output "cluster_arn" {
 }
 
 output "cluster_id" {
-  description = "Id of the cluster, which is its ARN."
+  description = "ID of the cluster, which is its ARN."
   value       = module.cluster.id
 }
 

@@ -4,7 +4,7 @@ variable "cluster_name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,255}$", var.cluster_name))
-    error_message = "A cluster name has at most 255 letters, digits, hyphens and underscores."
+    error_message = "A cluster name can have up to 255 letters, digits, hyphens and underscores."
   }
 }
 
@@ -18,34 +18,34 @@ variable "cluster_setting" {
 
   validation {
     condition     = alltrue([for setting in var.cluster_setting : setting.name == "containerInsights" && contains(["enhanced", "enabled", "disabled"], setting.value)])
-    error_message = "The cluster setting is containerInsights, with enhanced, enabled or disabled."
+    error_message = "The only cluster setting is containerInsights, with the value enhanced, enabled or disabled."
   }
 }
 
 variable "create_cloudwatch_log_group" {
-  description = "Only `false`: the containers have their log groups, the cluster needs none."
+  description = "Must be `false`: each container has its log group; the cluster needs none."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.create_cloudwatch_log_group
-    error_message = "This module makes no log group of the cluster; leave create_cloudwatch_log_group false."
+    error_message = "This module does not create a log group for the cluster; leave create_cloudwatch_log_group set to false."
   }
 }
 
 variable "create_task_exec_iam_role" {
-  description = "Only `false`: roles are given, service by service."
+  description = "Must be `false`: pass existing roles in each service instead."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.create_task_exec_iam_role
-    error_message = "This module makes no roles; leave create_task_exec_iam_role false and pass task_exec_iam_role_arn in the service."
+    error_message = "This module does not create roles; leave create_task_exec_iam_role set to false and pass task_exec_iam_role_arn in the service."
   }
 }
 
 variable "services" {
-  description = "Fargate services by key. Roles, security groups and subnets are given; nothing of that kind is made here."
+  description = "Fargate services by key. Roles, security groups and subnets are passed in; the module creates none of them."
   type = map(object({
     name   = optional(string)
     cpu    = optional(number, 256)
@@ -153,12 +153,12 @@ variable "services" {
       for service in values(var.services) :
       !service.create_iam_role && !service.create_task_exec_iam_role && !service.create_tasks_iam_role && !service.create_security_group
     ])
-    error_message = "This module makes no roles and no security groups; leave the create_ flags of a service false and pass the ARNs and ids."
+    error_message = "This module does not create roles or security groups; leave a service's create_ flags set to false and pass the ARNs and IDs."
   }
 
   validation {
     condition     = alltrue([for service in values(var.services) : service.launch_type == "FARGATE"])
-    error_message = "This module runs Fargate services; leave launch_type at FARGATE."
+    error_message = "This module runs Fargate services only; leave launch_type set to FARGATE."
   }
 
   validation {
@@ -168,7 +168,7 @@ variable "services" {
         can(regex("(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$", container.image)) && !endswith(container.image, ":latest")
       ]
     ]))
-    error_message = "Name an image with a tag other than latest, or with a digest: what runs must not change by itself."
+    error_message = "An image needs a tag other than latest, or a digest: what runs must not change unnoticed."
   }
 
   validation {
@@ -182,7 +182,7 @@ variable "services" {
         service.cpu == 4096 ? range(8192, 30721, 1024) : [],
       ), service.memory)
     ])
-    error_message = "Fargate has no such pair of cpu and memory: 256 takes 512, 1024 or 2048 MiB; 512 takes 1 to 4 GiB; 1024 takes 2 to 8; 2048 takes 4 to 16; 4096 takes 8 to 30, in steps of 1024 MiB."
+    error_message = "Fargate does not support this combination of cpu and memory: 256 allows 512, 1024 or 2048 MiB; 512 allows 1 to 4 GiB; 1024 allows 2 to 8; 2048 allows 4 to 16; 4096 allows 8 to 30, in steps of 1024 MiB."
   }
 
   validation {
@@ -190,7 +190,7 @@ variable "services" {
       for service in values(var.services) :
       !service.enable_autoscaling || (service.autoscaling_min_capacity <= service.desired_count && service.desired_count <= service.autoscaling_max_capacity)
     ])
-    error_message = "desired_count must lie between autoscaling_min_capacity and autoscaling_max_capacity."
+    error_message = "desired_count must be between autoscaling_min_capacity and autoscaling_max_capacity."
   }
 
   validation {
@@ -198,7 +198,7 @@ variable "services" {
       for service in values(var.services) :
       !service.enable_execute_command || alltrue([for container in values(service.container_definitions) : !container.essential || !container.readonlyRootFilesystem])
     ])
-    error_message = "ECS Exec writes to the root file system: with enable_execute_command, set readonlyRootFilesystem = false, or turn one of the two off."
+    error_message = "ECS Exec writes to the root file system: set readonlyRootFilesystem = false, or turn enable_execute_command off."
   }
 
   validation {
@@ -218,12 +218,12 @@ variable "services" {
         ]), "${entry.container_name}:${entry.container_port}")
       ]
     ]))
-    error_message = "A load_balancer entry must name a container and a port that its portMappings have."
+    error_message = "A load_balancer entry must name a container and one of the ports in its portMappings."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything in the module."
+  description = "Tags for every resource in the module."
   type        = map(string)
   default     = {}
 }

@@ -1,4 +1,5 @@
-# A role for AWS services or principals to assume, with its permissions boundary, policies and, for EC2, an instance profile.
+# A role for AWS services or principals to assume, with its permissions boundary, policies and, for EC2, an instance
+# profile.
 
 data "aws_iam_policy_document" "assume_role" {
   count = var.create_role ? 1 : 0

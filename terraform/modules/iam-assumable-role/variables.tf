@@ -5,7 +5,7 @@ variable "create_role" {
 }
 
 variable "role_name" {
-  description = "Name of the role, and of its instance profile."
+  description = "Name of the role and of its instance profile."
   type        = string
 
   validation {
@@ -27,18 +27,18 @@ variable "role_path" {
 
   validation {
     condition     = can(regex("^/([!-~]+/)?$", var.role_path))
-    error_message = "The IAM path \"${var.role_path}\" must begin and end with a slash, such as / or /team/."
+    error_message = "The IAM path \"${var.role_path}\" must start and end with a slash, such as / or /team/."
   }
 }
 
 variable "role_requires_mfa" {
-  description = "Whether whoever assumes the role needs MFA. Only services assume these roles, and a service has none."
+  description = "Whether assuming the role requires MFA. Must be false: only services assume these roles, and a service has no MFA."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.role_requires_mfa
-    error_message = "A service cannot present MFA, so nobody could assume this role: leave role_requires_mfa false."
+    error_message = "A service cannot use MFA, so nothing could assume this role: leave role_requires_mfa set to false."
   }
 }
 
@@ -48,17 +48,17 @@ variable "trusted_role_services" {
 
   validation {
     condition     = length(var.trusted_role_services) > 0
-    error_message = "The role needs at least one service in trusted_role_services; without one nobody can assume it."
+    error_message = "trusted_role_services needs at least one service; without one, nothing can assume the role."
   }
 
   validation {
     condition     = alltrue([for service in var.trusted_role_services : can(regex("^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$", service))])
-    error_message = "Each of trusted_role_services must be a service principal such as ecs-tasks.amazonaws.com, not ${join(", ", var.trusted_role_services)}."
+    error_message = "Each entry of trusted_role_services must be a service principal such as ecs-tasks.amazonaws.com; got ${join(", ", var.trusted_role_services)}."
   }
 }
 
 variable "trust_policy_conditions" {
-  description = "Conditions of the trust policy, all of which must hold. They keep a service from using the role for somebody else's account."
+  description = "Conditions of the trust policy, all of which must hold. They keep a service from using the role on behalf of another account."
   type = list(object({
     test     = string
     variable = string
@@ -68,7 +68,7 @@ variable "trust_policy_conditions" {
 }
 
 variable "role_permissions_boundary_arn" {
-  description = "ARN of the policy that bounds what the role can ever do."
+  description = "ARN of the policy that serves as the role's permissions boundary."
   type        = string
   default     = null
 }
@@ -80,13 +80,13 @@ variable "custom_role_policy_arns" {
 }
 
 variable "create_instance_profile" {
-  description = "Whether to create an instance profile, by which EC2 takes the role."
+  description = "Whether to create an instance profile, which EC2 needs to use the role."
   type        = bool
   default     = false
 }
 
 variable "tags" {
-  description = "Tags of the role and its instance profile, besides the provider's default tags."
+  description = "Tags for the role and its instance profile, in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

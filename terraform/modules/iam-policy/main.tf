@@ -1,6 +1,6 @@
 # A customer managed IAM policy.
 
-# Indexed as in the community module, so that the state survives a switch to it.
+# Indexed as in the community module, so that the state survives switching to it.
 resource "aws_iam_policy" "policy" {
   count = 1
 

@@ -1,5 +1,5 @@
 output "id" {
-  description = "ARN of the policy, which is also its id."
+  description = "ID of the policy, which is its ARN."
   value       = aws_iam_policy.policy[0].id
 }
 

@@ -15,18 +15,18 @@ variable "path" {
 
   validation {
     condition     = can(regex("^/([!-~]+/)?$", var.path))
-    error_message = "The IAM path \"${var.path}\" must begin and end with a slash, such as / or /team/."
+    error_message = "The IAM path \"${var.path}\" must start and end with a slash, such as / or /team/."
   }
 }
 
 variable "description" {
-  description = "What the policy is for. AWS replaces the policy when this changes."
+  description = "What the policy is for. Changing it replaces the policy."
   type        = string
   default     = "IAM Policy"
 }
 
 variable "policy" {
-  description = "The policy document, as JSON. IAM takes up to 6144 characters, white space not counted."
+  description = "The policy document as JSON. IAM allows up to 6144 characters, not counting white space."
   type        = string
 
   validation {
@@ -36,12 +36,12 @@ variable "policy" {
 
   validation {
     condition     = length(replace(var.policy, "/\\s/", "")) <= 6144
-    error_message = "The policy has ${length(replace(var.policy, "/\\s/", ""))} characters and IAM takes 6144: split it in two."
+    error_message = "The policy has ${length(replace(var.policy, "/\\s/", ""))} characters, but IAM allows 6144: split it in two."
   }
 }
 
 variable "tags" {
-  description = "Tags of the policy, besides the provider's default tags."
+  description = "Tags for the policy, in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -1,15 +1,16 @@
-# A private bucket: encrypted, versioned, without ACLs or public access, with the policy, lifecycle, logging and replication it is given.
+# A private bucket: encrypted, versioned, no ACLs, no public access, with optional policy, lifecycle rules, access
+# logging and replication.
 
 data "aws_partition" "current" {}
 
 locals {
   attach_policy = var.attach_policy || var.attach_deny_insecure_transport_policy
 
-  # Known before the bucket exists: policies are then readable in the plan.
+  # Known before the bucket exists, so that policies are readable in the plan.
   bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"
 }
 
-# The index is the community module's address, so that a change of module source keeps the state.
+# The index matches the community module's address, so that switching the module source keeps the state.
 resource "aws_s3_bucket" "this" {
   count = 1
 
@@ -60,7 +61,7 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this[0].id
   policy = data.aws_iam_policy_document.combined[0].json
 
-  # S3 refuses two changes of a bucket's access settings at once.
+  # S3 rejects concurrent changes to a bucket's access settings.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -146,7 +147,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Rules about noncurrent versions are refused while the bucket has no versioning.
+  # S3 rejects rules about noncurrent versions until versioning is enabled.
   depends_on = [aws_s3_bucket_versioning.this]
 }
 

@@ -1,4 +1,5 @@
-# Who takes a bucket from here (access logs, replication, a load balancer) needs its policy and versioning in place, not only its name.
+# Consumers of these outputs (access logs, replication, a load balancer) need the bucket's policy and versioning in
+# place, not only its name.
 
 output "s3_bucket_id" {
   description = "Name of the bucket, once its policy and versioning are in place."

@@ -1,6 +1,7 @@
-# The bucket policy: the statements that the flags ask for, and the caller's own.
+# The bucket policy: the statements enabled by flags, plus the caller's own.
 #
-# A principal of everyone is written as AWS = "*": it means the same as "*", and every AWS-compatible endpoint reads it.
+# The principal for everyone is written as AWS = "*": it means the same as "*", and every AWS-compatible endpoint
+# understands it.
 
 data "aws_iam_policy_document" "combined" {
   count = local.attach_policy ? 1 : 0
@@ -17,7 +18,7 @@ data "aws_iam_policy_document" "deny_insecure_transport" {
   statement {
     sid       = "DenyInsecureTransport"
     effect    = "Deny"
-    actions   = ["s3:*"] # A denial: the wildcard takes away, it grants nothing.
+    actions   = ["s3:*"] # A denial: the wildcard takes away and grants nothing.
     resources = [local.bucket_arn, "${local.bucket_arn}/*"]
 
     principals {

@@ -1,21 +1,21 @@
 variable "bucket" {
-  description = "Name of the bucket. Names are global to AWS."
+  description = "Name of the bucket. Bucket names are globally unique."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket))
-    error_message = "A bucket name has 3 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit. (Dots break TLS names.)"
+    error_message = "A bucket name must have 3 to 63 lowercase letters, digits and hyphens, and start and end with a letter or digit. (Dots break TLS host names.)"
   }
 }
 
 variable "force_destroy" {
-  description = "Whether destroy may delete a bucket that still holds objects, all versions included."
+  description = "Whether `terraform destroy` may delete a bucket that still contains objects, including all versions."
   type        = bool
   default     = false
 }
 
 variable "versioning" {
-  description = "Whether versions are kept."
+  description = "Object versioning, on by default."
   type = object({
     enabled = optional(bool, true)
   })
@@ -39,53 +39,53 @@ variable "server_side_encryption_configuration" {
 
   validation {
     condition     = contains(["AES256", "aws:kms"], var.server_side_encryption_configuration.rule.apply_server_side_encryption_by_default.sse_algorithm)
-    error_message = "sse_algorithm is AES256 or aws:kms."
+    error_message = "sse_algorithm must be AES256 or aws:kms."
   }
 }
 
 variable "control_object_ownership" {
-  description = "Whether object ownership is managed here."
+  description = "Whether the module manages object ownership."
   type        = bool
   default     = true
 }
 
 variable "object_ownership" {
-  description = "`BucketOwnerEnforced` turns ACLs off: only policies decide."
+  description = "Object ownership. `BucketOwnerEnforced` disables ACLs: only policies decide."
   type        = string
   default     = "BucketOwnerEnforced"
 
   validation {
     condition     = contains(["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"], var.object_ownership)
-    error_message = "object_ownership is BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter."
+    error_message = "object_ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter."
   }
 }
 
 variable "block_public_acls" {
-  description = "Whether a request that sets a public ACL is refused."
+  description = "Whether to reject requests that set a public ACL."
   type        = bool
   default     = true
 }
 
 variable "block_public_policy" {
-  description = "Whether a public bucket policy is refused."
+  description = "Whether to reject a public bucket policy."
   type        = bool
   default     = true
 }
 
 variable "ignore_public_acls" {
-  description = "Whether public ACLs have no effect."
+  description = "Whether to ignore public ACLs."
   type        = bool
   default     = true
 }
 
 variable "restrict_public_buckets" {
-  description = "Whether a public policy reaches no further than this account and AWS services."
+  description = "Whether to limit access under a public policy to this account and AWS services."
   type        = bool
   default     = true
 }
 
 variable "logging" {
-  description = "Where server access logs go; null for none."
+  description = "Target of the server access logs; null for none."
   type = object({
     target_bucket = string
     target_prefix = optional(string, "")
@@ -124,7 +124,7 @@ variable "lifecycle_rule" {
 
   validation {
     condition     = length(distinct(var.lifecycle_rule[*].id)) == length(var.lifecycle_rule)
-    error_message = "Each lifecycle rule needs an id of its own."
+    error_message = "Each lifecycle rule needs a unique id."
   }
 
   validation {
@@ -135,7 +135,7 @@ variable "lifecycle_rule" {
         && (step.days >= 30 || !contains(["STANDARD_IA", "ONEZONE_IA"], step.storage_class))
       ]
     ]))
-    error_message = "A transition names a storage class that S3 has, and one to STANDARD_IA or ONEZONE_IA waits 30 days or more."
+    error_message = "A transition needs a valid S3 storage class, and one to STANDARD_IA or ONEZONE_IA must wait at least 30 days."
   }
 
   validation {
@@ -143,12 +143,12 @@ variable "lifecycle_rule" {
       for rule in var.lifecycle_rule :
       rule.expiration == null ? true : (rule.expiration.days != null) != (rule.expiration.expired_object_delete_marker != null)
     ])
-    error_message = "An expiration has either days or expired_object_delete_marker: S3 takes one of them in a rule."
+    error_message = "An expiration needs either days or expired_object_delete_marker: S3 allows only one of them per rule."
   }
 }
 
 variable "replication_configuration" {
-  description = "Role and rules of replication; null for none. `destination.bucket` is an ARN; that bucket must have versioning."
+  description = "Replication role and rules; null for none. `destination.bucket` is an ARN; that bucket must have versioning enabled."
   type = object({
     role = string
     rules = list(object({
@@ -169,30 +169,30 @@ variable "replication_configuration" {
 
   validation {
     condition     = var.replication_configuration == null ? true : length(var.replication_configuration.rules) > 0
-    error_message = "replication_configuration needs a rule; leave it null for no replication."
+    error_message = "replication_configuration needs at least one rule; leave it null for no replication."
   }
 }
 
 variable "attach_deny_insecure_transport_policy" {
-  description = "Whether requests without TLS are denied."
+  description = "Whether to deny requests without TLS."
   type        = bool
   default     = false
 }
 
 variable "attach_policy" {
-  description = "Whether `policy` is attached. A flag of its own, since the policy may be unknown until apply."
+  description = "Whether to attach `policy`. A separate flag, since the policy may be unknown until apply."
   type        = bool
   default     = false
 }
 
 variable "policy" {
-  description = "Further statements of the bucket policy, as JSON."
+  description = "Additional bucket policy statements, as JSON."
   type        = string
   default     = null
 }
 
 variable "tags" {
-  description = "Tags of the bucket."
+  description = "Tags for the bucket."
   type        = map(string)
   default     = {}
 }

@@ -4,8 +4,8 @@ locals {
   security_group_id = aws_security_group.this[0].id
 }
 
-# Indexed as in the community module, so that the state survives a switch to it. A group starts without any rule:
-# the provider removes the rule by which AWS lets a new group send everything everywhere.
+# Indexed as in the community module, so that the state survives switching to it. A group starts with no rules: the
+# provider removes AWS's default rule that lets a new group send everything everywhere.
 resource "aws_security_group" "this" {
   count = 1
 

@@ -1,5 +1,5 @@
 output "security_group_id" {
-  description = "Id of the security group."
+  description = "ID of the security group."
   value       = local.security_group_id
 }
 

@@ -4,24 +4,24 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9 ._:/()#,@+=&;{}!$*-]{1,255}$", var.name)) && !startswith(var.name, "sg-")
-    error_message = "The security group name \"${var.name}\" must have 1 to 255 letters, digits, spaces or any of ._-:/()#,@+=&;{}!$*, and not begin with sg-."
+    error_message = "The security group name \"${var.name}\" must have 1 to 255 letters, digits, spaces or any of ._-:/()#,@+=&;{}!$*, and must not start with sg-."
   }
 }
 
 variable "use_name_prefix" {
-  description = "Whether AWS completes the name, so that a replacement can exist beside the group it replaces."
+  description = "Whether to use the name as a prefix, so that a replacement can exist alongside the group it replaces."
   type        = bool
   default     = true
 }
 
 variable "description" {
-  description = "What the group is for. AWS replaces the group when this changes."
+  description = "What the group is for. Changing it replaces the group."
   type        = string
   default     = "Security Group managed by Terraform"
 }
 
 variable "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   type        = string
 }
 
@@ -47,7 +47,7 @@ variable "ingress_with_cidr_blocks" {
 
   validation {
     condition     = alltrue([for rule in var.ingress_with_cidr_blocks : rule.from_port >= 0 && rule.from_port <= rule.to_port && rule.to_port <= 65535])
-    error_message = "Ports of an ingress rule must run from 0 to 65535, the lower one first."
+    error_message = "The ports of an ingress rule must be between 0 and 65535, and from_port must not exceed to_port."
   }
 }
 
@@ -64,7 +64,7 @@ variable "ingress_with_source_security_group_id" {
 
   validation {
     condition     = alltrue([for rule in var.ingress_with_source_security_group_id : rule.from_port >= 0 && rule.from_port <= rule.to_port && rule.to_port <= 65535])
-    error_message = "Ports of an ingress rule must run from 0 to 65535, the lower one first."
+    error_message = "The ports of an ingress rule must be between 0 and 65535, and from_port must not exceed to_port."
   }
 }
 
@@ -90,7 +90,7 @@ variable "egress_with_cidr_blocks" {
 
   validation {
     condition     = alltrue([for rule in var.egress_with_cidr_blocks : rule.from_port >= 0 && rule.from_port <= rule.to_port && rule.to_port <= 65535])
-    error_message = "Ports of an egress rule must run from 0 to 65535, the lower one first."
+    error_message = "The ports of an egress rule must be between 0 and 65535, and from_port must not exceed to_port."
   }
 }
 
@@ -107,12 +107,12 @@ variable "egress_with_source_security_group_id" {
 
   validation {
     condition     = alltrue([for rule in var.egress_with_source_security_group_id : rule.from_port >= 0 && rule.from_port <= rule.to_port && rule.to_port <= 65535])
-    error_message = "Ports of an egress rule must run from 0 to 65535, the lower one first."
+    error_message = "The ports of an egress rule must be between 0 and 65535, and from_port must not exceed to_port."
   }
 }
 
 variable "tags" {
-  description = "Tags of the group, besides its Name and the provider's default tags."
+  description = "Tags for the group, in addition to its Name and the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -1,6 +1,6 @@
-# Gateway and interface endpoints of a VPC, each with a policy of its own.
+# Gateway and interface endpoints of a VPC, each with its own policy.
 
-# Asked of AWS rather than put together: the names differ between partitions.
+# Looked up rather than built from parts: the names differ between partitions.
 data "aws_vpc_endpoint_service" "this" {
   for_each = var.endpoints
 
@@ -28,7 +28,7 @@ resource "aws_vpc_endpoint" "this" {
   tags = merge({ Name = replace(each.key, ".", "-") }, var.tags, each.value.tags)
 
   lifecycle {
-    # Without a group of its own an interface endpoint takes the VPC's default group, which lets nothing in.
+    # Without its own security group, an interface endpoint gets the VPC's default group, which lets nothing in.
     precondition {
       condition     = each.value.service_type == "Gateway" || (length(var.subnet_ids) > 0 && length(var.security_group_ids) > 0)
       error_message = "The interface endpoint \"${each.key}\" needs subnet_ids and security_group_ids."

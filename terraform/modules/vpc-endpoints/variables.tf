@@ -1,10 +1,10 @@
 variable "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Subnets in which interface endpoints get an address, one for each zone."
+  description = "Subnets in which interface endpoints get an address, one per zone."
   type        = list(string)
   default     = []
 }
@@ -16,7 +16,7 @@ variable "security_group_ids" {
 }
 
 variable "endpoints" {
-  description = "The endpoints by name: short service name, type, policy as JSON; a gateway endpoint names its route tables."
+  description = "Endpoints by name: short service name, type, and policy as JSON; a gateway endpoint also needs its route tables."
   type = map(object({
     service             = string
     service_type        = optional(string, "Interface")
@@ -34,17 +34,17 @@ variable "endpoints" {
 
   validation {
     condition     = alltrue([for endpoint in var.endpoints : can(jsondecode(endpoint.policy).Statement)])
-    error_message = "Each endpoint needs a policy, a JSON document with a Statement; AWS's own default allows everything. Missing for: ${join(", ", [for name, endpoint in var.endpoints : name if !can(jsondecode(endpoint.policy).Statement)])}."
+    error_message = "Each endpoint needs a policy, a JSON document with a Statement; AWS's default policy allows everything. Missing for: ${join(", ", [for name, endpoint in var.endpoints : name if !can(jsondecode(endpoint.policy).Statement)])}."
   }
 
   validation {
     condition     = alltrue([for endpoint in var.endpoints : length(endpoint.route_table_ids) > 0 if endpoint.service_type == "Gateway"])
-    error_message = "A gateway endpoint works through route tables; give route_table_ids to: ${join(", ", [for name, endpoint in var.endpoints : name if endpoint.service_type == "Gateway" && length(endpoint.route_table_ids) == 0])}."
+    error_message = "A gateway endpoint works through route tables; set route_table_ids for: ${join(", ", [for name, endpoint in var.endpoints : name if endpoint.service_type == "Gateway" && length(endpoint.route_table_ids) == 0])}."
   }
 }
 
 variable "tags" {
-  description = "Tags of every endpoint, besides its Name and the provider's default tags."
+  description = "Tags for every endpoint, in addition to its Name and the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -1,6 +1,7 @@
-# A VPC with public and private subnets, their routes, NAT gateways and network ACLs, with flow logs and its defaults locked.
+# A VPC with public and private subnets, routes, NAT gateways, network ACLs and flow logs, and with its defaults locked
+# down.
 
-# Resources are named and indexed as in the community module, so that the state survives a switch to it.
+# Resources are named and indexed as in the community module, so that the state survives switching to it.
 
 locals {
   vpc_id = aws_vpc.this[0].id
@@ -10,14 +11,15 @@ locals {
   vpc_prefix_length = split("/", var.cidr)[1]
   subnets           = concat(var.public_subnets, var.private_subnets)
 
-  # A range lies within the VPC if it is no larger and the VPC's mask takes it to the VPC's first address.
+  # A range is inside the VPC if it is no larger and masking it with the VPC's prefix length gives the VPC's first
+  # address.
   subnets_outside_vpc = [
     for cidr in local.subnets : cidr
     if tonumber(split("/", cidr)[1]) < tonumber(local.vpc_prefix_length) ||
     cidrhost("${split("/", cidr)[0]}/${local.vpc_prefix_length}", 0) != cidrhost(var.cidr, 0)
   ]
 
-  # Two ranges overlap if the shorter of their masks takes both to the same address.
+  # Two ranges overlap if the shorter of their prefix lengths masks both to the same address.
   overlapping_subnets = flatten([
     for i, one in local.subnets : [
       for other in slice(local.subnets, i + 1, length(local.subnets)) : "${one} and ${other}"
@@ -41,7 +43,7 @@ resource "aws_vpc" "this" {
   lifecycle {
     precondition {
       condition     = length(local.subnets_outside_vpc) == 0
-      error_message = "These subnets lie outside the VPC's range ${var.cidr}: ${join(", ", local.subnets_outside_vpc)}."
+      error_message = "These subnets are outside the VPC's range ${var.cidr}: ${join(", ", local.subnets_outside_vpc)}."
     }
 
     precondition {
@@ -53,17 +55,17 @@ resource "aws_vpc" "this" {
       condition = alltrue([
         for tier in [var.public_subnets, var.private_subnets] : contains([0, length(var.azs)], length(tier))
       ])
-      error_message = "Each tier needs one subnet for each of the ${length(var.azs)} zones: there are ${length(var.public_subnets)} public and ${length(var.private_subnets)} private subnets."
+      error_message = "Each tier needs one subnet in each of the ${length(var.azs)} zones; got ${length(var.public_subnets)} public and ${length(var.private_subnets)} private subnets."
     }
 
     precondition {
       condition     = !var.enable_nat_gateway || length(var.public_subnets) > 0
-      error_message = "A NAT gateway stands in a public subnet: give public_subnets, or set enable_nat_gateway to false."
+      error_message = "A NAT gateway needs a public subnet: set public_subnets, or set enable_nat_gateway to false."
     }
 
     precondition {
       condition     = !var.enable_nat_gateway || var.single_nat_gateway != var.one_nat_gateway_per_az
-      error_message = "Choose one of single_nat_gateway and one_nat_gateway_per_az."
+      error_message = "With enable_nat_gateway, set exactly one of single_nat_gateway and one_nat_gateway_per_az."
     }
   }
 }
@@ -75,7 +77,7 @@ resource "aws_internet_gateway" "this" {
   tags   = merge({ Name = var.name }, var.tags)
 }
 
-# Public tier: one route table, whose way out is the internet gateway.
+# Public tier: one route table, with the internet gateway as its default route.
 
 resource "aws_subnet" "public" {
   count = length(var.public_subnets)
@@ -109,7 +111,7 @@ resource "aws_route" "public_internet_gateway" {
   gateway_id             = aws_internet_gateway.this[0].id
 }
 
-# Private tier: a route table for each zone, so that a zone can be given its own NAT gateway, or cut off, by its routes alone.
+# Private tier: a route table per zone, so that a zone can get its own NAT gateway, or be cut off, by its routes alone.
 
 resource "aws_subnet" "private" {
   count = length(var.private_subnets)
@@ -162,8 +164,8 @@ resource "aws_route" "private_nat_gateway" {
   nat_gateway_id         = aws_nat_gateway.this[var.single_nat_gateway ? 0 : count.index].id
 }
 
-# Every VPC is born with a security group, a network ACL and a route table that catch whatever names no other. They cannot be
-# deleted, so they are taken over and emptied: what lands in them reaches nothing.
+# Every VPC comes with a default security group, network ACL and route table for anything that does not name another.
+# They cannot be deleted, so they are taken over and emptied: whatever ends up in them reaches nothing.
 
 resource "aws_default_security_group" "this" {
   count = var.manage_default_security_group ? 1 : 0
@@ -178,7 +180,7 @@ resource "aws_default_network_acl" "this" {
   default_network_acl_id = aws_vpc.this[0].default_network_acl_id
   tags                   = merge({ Name = "${var.name}-default" }, var.tags)
 
-  # A subnet belongs to it until its own network ACL takes it over; which ones do is decided there.
+  # A subnet belongs to the default ACL until its own network ACL takes it over, so membership is decided by those ACLs.
   lifecycle {
     ignore_changes = [subnet_ids]
   }

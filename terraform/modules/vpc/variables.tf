@@ -19,27 +19,27 @@ variable "cidr" {
 
   validation {
     condition     = try(cidrhost(var.cidr, 0) == split("/", var.cidr)[0], true)
-    error_message = "\"${var.cidr}\" is not named by its first address; write ${try("${cidrhost(var.cidr, 0)}/${split("/", var.cidr)[1]}", "that")}."
+    error_message = "\"${var.cidr}\" does not start at the network's first address; write ${try("${cidrhost(var.cidr, 0)}/${split("/", var.cidr)[1]}", "that")}."
   }
 
   validation {
     condition     = !can(cidrnetmask(var.cidr)) || try(tonumber(split("/", var.cidr)[1]) >= 16 && tonumber(split("/", var.cidr)[1]) <= 28, true)
-    error_message = "A VPC takes a range from /16 to /28, not ${var.cidr}."
+    error_message = "A VPC's range must be from /16 to /28, not ${var.cidr}."
   }
 }
 
 variable "azs" {
-  description = "Availability zones, in the order of the subnets."
+  description = "Availability Zones, in subnet order."
   type        = list(string)
 
   validation {
     condition     = length(var.azs) > 0 && length(distinct(var.azs)) == length(var.azs)
-    error_message = "Name at least one availability zone, each once; got: ${join(", ", var.azs)}."
+    error_message = "List at least one Availability Zone, each only once; got: ${join(", ", var.azs)}."
   }
 }
 
 variable "public_subnets" {
-  description = "IPv4 ranges of the public subnets, one for each zone."
+  description = "IPv4 ranges of the public subnets, one per zone."
   type        = list(string)
   default     = []
 
@@ -50,17 +50,17 @@ variable "public_subnets" {
 
   validation {
     condition     = alltrue([for cidr in var.public_subnets : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
-    error_message = "A range is named by its first address. Write ${join(", ", [for cidr in var.public_subnets : "${cidrhost(cidr, 0)}/${split("/", cidr)[1]} for ${cidr}" if try(cidrhost(cidr, 0) != split("/", cidr)[0], false)])}."
+    error_message = "A range must start at the network's first address. Write ${join(", ", [for cidr in var.public_subnets : "${cidrhost(cidr, 0)}/${split("/", cidr)[1]} for ${cidr}" if try(cidrhost(cidr, 0) != split("/", cidr)[0], false)])}."
   }
 
   validation {
     condition     = alltrue([for cidr in var.public_subnets : !can(cidrnetmask(cidr)) || try(tonumber(split("/", cidr)[1]) >= 16 && tonumber(split("/", cidr)[1]) <= 28, true)])
-    error_message = "AWS takes subnets from /16 to /28: ${join(", ", [for cidr in var.public_subnets : cidr if can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) < 16 || tonumber(split("/", cidr)[1]) > 28, false)])}."
+    error_message = "AWS allows subnets from /16 to /28; got ${join(", ", [for cidr in var.public_subnets : cidr if can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) < 16 || tonumber(split("/", cidr)[1]) > 28, false)])}."
   }
 }
 
 variable "private_subnets" {
-  description = "IPv4 ranges of the private subnets, one for each zone."
+  description = "IPv4 ranges of the private subnets, one per zone."
   type        = list(string)
   default     = []
 
@@ -71,17 +71,17 @@ variable "private_subnets" {
 
   validation {
     condition     = alltrue([for cidr in var.private_subnets : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
-    error_message = "A range is named by its first address. Write ${join(", ", [for cidr in var.private_subnets : "${cidrhost(cidr, 0)}/${split("/", cidr)[1]} for ${cidr}" if try(cidrhost(cidr, 0) != split("/", cidr)[0], false)])}."
+    error_message = "A range must start at the network's first address. Write ${join(", ", [for cidr in var.private_subnets : "${cidrhost(cidr, 0)}/${split("/", cidr)[1]} for ${cidr}" if try(cidrhost(cidr, 0) != split("/", cidr)[0], false)])}."
   }
 
   validation {
     condition     = alltrue([for cidr in var.private_subnets : !can(cidrnetmask(cidr)) || try(tonumber(split("/", cidr)[1]) >= 16 && tonumber(split("/", cidr)[1]) <= 28, true)])
-    error_message = "AWS takes subnets from /16 to /28: ${join(", ", [for cidr in var.private_subnets : cidr if can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) < 16 || tonumber(split("/", cidr)[1]) > 28, false)])}."
+    error_message = "AWS allows subnets from /16 to /28; got ${join(", ", [for cidr in var.private_subnets : cidr if can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) < 16 || tonumber(split("/", cidr)[1]) > 28, false)])}."
   }
 }
 
 variable "enable_dns_hostnames" {
-  description = "Whether instances get DNS names; private DNS of interface endpoints needs it."
+  description = "Whether instances get DNS names; private DNS for interface endpoints requires it."
   type        = bool
   default     = true
 }
@@ -93,19 +93,19 @@ variable "enable_dns_support" {
 }
 
 variable "enable_nat_gateway" {
-  description = "Whether private subnets have a way out to the internet."
+  description = "Whether private subnets can reach the internet through NAT."
   type        = bool
   default     = false
 }
 
 variable "single_nat_gateway" {
-  description = "One NAT gateway for all zones: cheaper, and lost with its zone."
+  description = "One NAT gateway for all zones: cheaper, but lost if its zone fails."
   type        = bool
   default     = false
 }
 
 variable "one_nat_gateway_per_az" {
-  description = "A NAT gateway for each zone."
+  description = "One NAT gateway per zone."
   type        = bool
   default     = false
 }
@@ -117,24 +117,24 @@ variable "manage_default_security_group" {
 }
 
 variable "default_security_group_ingress" {
-  description = "Stays empty: the default security group is kept without rules."
+  description = "Must be empty: the default security group has no rules."
   type        = list(map(string))
   default     = []
 
   validation {
     condition     = length(var.default_security_group_ingress) == 0
-    error_message = "The default security group is kept without rules: put them in a security group of their own."
+    error_message = "The default security group must have no rules: put them in a separate security group."
   }
 }
 
 variable "default_security_group_egress" {
-  description = "Stays empty: the default security group is kept without rules."
+  description = "Must be empty: the default security group has no rules."
   type        = list(map(string))
   default     = []
 
   validation {
     condition     = length(var.default_security_group_egress) == 0
-    error_message = "The default security group is kept without rules: put them in a security group of their own."
+    error_message = "The default security group must have no rules: put them in a separate security group."
   }
 }
 
@@ -145,24 +145,24 @@ variable "manage_default_network_acl" {
 }
 
 variable "default_network_acl_ingress" {
-  description = "Stays empty: the default network ACL is kept without rules."
+  description = "Must be empty: the default network ACL has no rules."
   type        = list(map(string))
   default     = []
 
   validation {
     condition     = length(var.default_network_acl_ingress) == 0
-    error_message = "The default network ACL is kept without rules: give the tier a dedicated one."
+    error_message = "The default network ACL must have no rules: give the tier a dedicated one."
   }
 }
 
 variable "default_network_acl_egress" {
-  description = "Stays empty: the default network ACL is kept without rules."
+  description = "Must be empty: the default network ACL has no rules."
   type        = list(map(string))
   default     = []
 
   validation {
     condition     = length(var.default_network_acl_egress) == 0
-    error_message = "The default network ACL is kept without rules: give the tier a dedicated one."
+    error_message = "The default network ACL must have no rules: give the tier a dedicated one."
   }
 }
 
@@ -173,13 +173,13 @@ variable "manage_default_route_table" {
 }
 
 variable "public_dedicated_network_acl" {
-  description = "Whether the public subnets have a network ACL of their own."
+  description = "Whether the public subnets have their own network ACL."
   type        = bool
   default     = false
 }
 
 variable "public_inbound_acl_rules" {
-  description = "Inbound rules of the public network ACL; protocol is tcp, udp or a number, -1 for all."
+  description = "Inbound rules of the public network ACL; protocol is tcp, udp, or a number (-1 for all)."
   type = list(object({
     rule_number = number
     rule_action = string
@@ -192,12 +192,12 @@ variable "public_inbound_acl_rules" {
 
   validation {
     condition     = alltrue([for rule in var.public_inbound_acl_rules : rule.rule_number >= 1 && rule.rule_number <= 32766]) && length(distinct(var.public_inbound_acl_rules[*].rule_number)) == length(var.public_inbound_acl_rules)
-    error_message = "Rule numbers must be from 1 to 32766, each used once; got ${join(", ", var.public_inbound_acl_rules[*].rule_number)}."
+    error_message = "Rule numbers must be unique and from 1 to 32766; got ${join(", ", var.public_inbound_acl_rules[*].rule_number)}."
   }
 
   validation {
     condition     = alltrue([for rule in var.public_inbound_acl_rules : contains(["allow", "deny"], rule.rule_action)])
-    error_message = "The rule_action of a network ACL rule is allow or deny."
+    error_message = "The rule_action of a network ACL rule must be allow or deny."
   }
 }
 
@@ -215,17 +215,17 @@ variable "public_outbound_acl_rules" {
 
   validation {
     condition     = alltrue([for rule in var.public_outbound_acl_rules : rule.rule_number >= 1 && rule.rule_number <= 32766]) && length(distinct(var.public_outbound_acl_rules[*].rule_number)) == length(var.public_outbound_acl_rules)
-    error_message = "Rule numbers must be from 1 to 32766, each used once; got ${join(", ", var.public_outbound_acl_rules[*].rule_number)}."
+    error_message = "Rule numbers must be unique and from 1 to 32766; got ${join(", ", var.public_outbound_acl_rules[*].rule_number)}."
   }
 
   validation {
     condition     = alltrue([for rule in var.public_outbound_acl_rules : contains(["allow", "deny"], rule.rule_action)])
-    error_message = "The rule_action of a network ACL rule is allow or deny."
+    error_message = "The rule_action of a network ACL rule must be allow or deny."
   }
 }
 
 variable "private_dedicated_network_acl" {
-  description = "Whether the private subnets have a network ACL of their own."
+  description = "Whether the private subnets have their own network ACL."
   type        = bool
   default     = false
 }
@@ -244,12 +244,12 @@ variable "private_inbound_acl_rules" {
 
   validation {
     condition     = alltrue([for rule in var.private_inbound_acl_rules : rule.rule_number >= 1 && rule.rule_number <= 32766]) && length(distinct(var.private_inbound_acl_rules[*].rule_number)) == length(var.private_inbound_acl_rules)
-    error_message = "Rule numbers must be from 1 to 32766, each used once; got ${join(", ", var.private_inbound_acl_rules[*].rule_number)}."
+    error_message = "Rule numbers must be unique and from 1 to 32766; got ${join(", ", var.private_inbound_acl_rules[*].rule_number)}."
   }
 
   validation {
     condition     = alltrue([for rule in var.private_inbound_acl_rules : contains(["allow", "deny"], rule.rule_action)])
-    error_message = "The rule_action of a network ACL rule is allow or deny."
+    error_message = "The rule_action of a network ACL rule must be allow or deny."
   }
 }
 
@@ -267,29 +267,29 @@ variable "private_outbound_acl_rules" {
 
   validation {
     condition     = alltrue([for rule in var.private_outbound_acl_rules : rule.rule_number >= 1 && rule.rule_number <= 32766]) && length(distinct(var.private_outbound_acl_rules[*].rule_number)) == length(var.private_outbound_acl_rules)
-    error_message = "Rule numbers must be from 1 to 32766, each used once; got ${join(", ", var.private_outbound_acl_rules[*].rule_number)}."
+    error_message = "Rule numbers must be unique and from 1 to 32766; got ${join(", ", var.private_outbound_acl_rules[*].rule_number)}."
   }
 
   validation {
     condition     = alltrue([for rule in var.private_outbound_acl_rules : contains(["allow", "deny"], rule.rule_action)])
-    error_message = "The rule_action of a network ACL rule is allow or deny."
+    error_message = "The rule_action of a network ACL rule must be allow or deny."
   }
 }
 
 variable "enable_flow_log" {
-  description = "Whether the traffic of the VPC is recorded in CloudWatch Logs."
+  description = "Whether to record the VPC's traffic in CloudWatch Logs."
   type        = bool
   default     = false
 }
 
 variable "create_flow_log_cloudwatch_log_group" {
-  description = "Whether to create the log group of the flow log; true with enable_flow_log."
+  description = "Whether to create the flow log's log group; must be true with enable_flow_log."
   type        = bool
   default     = false
 }
 
 variable "create_flow_log_cloudwatch_iam_role" {
-  description = "Whether to create the role that writes the flow log; true with enable_flow_log."
+  description = "Whether to create the role that writes the flow log; must be true with enable_flow_log."
   type        = bool
   default     = false
 }
@@ -301,18 +301,18 @@ variable "flow_log_traffic_type" {
 
   validation {
     condition     = contains(["ACCEPT", "REJECT", "ALL"], var.flow_log_traffic_type)
-    error_message = "flow_log_traffic_type is ACCEPT, REJECT or ALL, not \"${var.flow_log_traffic_type}\"."
+    error_message = "flow_log_traffic_type must be ACCEPT, REJECT or ALL, not \"${var.flow_log_traffic_type}\"."
   }
 }
 
 variable "flow_log_max_aggregation_interval" {
-  description = "Seconds over which packets become one record: 60 or 600."
+  description = "Seconds over which packets are aggregated into one record: 60 or 600."
   type        = number
   default     = 600
 
   validation {
     condition     = contains([60, 600], var.flow_log_max_aggregation_interval)
-    error_message = "flow_log_max_aggregation_interval is 60 or 600 seconds, not ${var.flow_log_max_aggregation_interval}."
+    error_message = "flow_log_max_aggregation_interval must be 60 or 600 seconds, not ${var.flow_log_max_aggregation_interval}."
   }
 }
 
@@ -323,19 +323,19 @@ variable "flow_log_cloudwatch_log_group_name_prefix" {
 }
 
 variable "flow_log_cloudwatch_log_group_name_suffix" {
-  description = "Last part of the log group's name; empty stands for the id of the VPC."
+  description = "Last part of the log group's name; if empty, the ID of the VPC."
   type        = string
   default     = ""
 }
 
 variable "flow_log_cloudwatch_log_group_retention_in_days" {
-  description = "Days that flow log records are kept; null keeps them for ever."
+  description = "Days to keep flow log records; null keeps them forever."
   type        = number
   default     = null
 
   validation {
     condition     = var.flow_log_cloudwatch_log_group_retention_in_days == null ? true : contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.flow_log_cloudwatch_log_group_retention_in_days)
-    error_message = "CloudWatch Logs keeps logs for one of a few periods; take 7, 14, 30, 60, 90, 180 or 365 days, not ${coalesce(var.flow_log_cloudwatch_log_group_retention_in_days, 0)}."
+    error_message = "CloudWatch Logs supports only certain retention periods; use 7, 14, 30, 60, 90, 180 or 365 days, not ${coalesce(var.flow_log_cloudwatch_log_group_retention_in_days, 0)}."
   }
 }
 
@@ -350,43 +350,43 @@ variable "flow_log_cloudwatch_iam_role_conditions" {
 }
 
 variable "vpc_flow_log_iam_role_name" {
-  description = "Name of the role, or its first part."
+  description = "Name of the role, or its prefix."
   type        = string
   default     = "vpc-flow-log-role"
 }
 
 variable "vpc_flow_log_iam_role_use_name_prefix" {
-  description = "Whether AWS completes the role's name."
+  description = "Whether to use the role's name as a prefix."
   type        = bool
   default     = true
 }
 
 variable "vpc_flow_log_iam_policy_name" {
-  description = "Name of the role's policy, or its first part."
+  description = "Name of the role's policy, or its prefix."
   type        = string
   default     = "vpc-flow-log-to-cloudwatch"
 }
 
 variable "vpc_flow_log_iam_policy_use_name_prefix" {
-  description = "Whether AWS completes the policy's name."
+  description = "Whether to use the policy's name as a prefix."
   type        = bool
   default     = true
 }
 
 variable "vpc_flow_log_permissions_boundary" {
-  description = "ARN of the policy that bounds what the role can ever do."
+  description = "ARN of the policy that serves as the role's permissions boundary."
   type        = string
   default     = null
 }
 
 variable "vpc_flow_log_tags" {
-  description = "Tags of the flow log, its log group, role and policy."
+  description = "Tags for the flow log and its log group, role and policy."
   type        = map(string)
   default     = {}
 }
 
 variable "tags" {
-  description = "Tags of every resource, besides its Name and the provider's default tags."
+  description = "Tags for every resource, in addition to its Name and the provider's default tags."
   type        = map(string)
   default     = {}
 }

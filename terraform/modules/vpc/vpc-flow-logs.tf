@@ -32,11 +32,11 @@ resource "aws_flow_log" "this" {
   lifecycle {
     precondition {
       condition     = var.create_flow_log_cloudwatch_log_group && var.create_flow_log_cloudwatch_iam_role
-      error_message = "The flow log goes to a log group of its own by a role of its own: set create_flow_log_cloudwatch_log_group and create_flow_log_cloudwatch_iam_role."
+      error_message = "The flow log needs its own log group and role: set create_flow_log_cloudwatch_log_group and create_flow_log_cloudwatch_iam_role to true."
     }
   }
 
-  # Delivery begins at once, and the first records are lost if the role cannot write yet.
+  # Delivery starts immediately, and the first records are lost if the role cannot write yet.
   depends_on = [aws_iam_role_policy_attachment.vpc_flow_log_cloudwatch]
 }
 
@@ -91,7 +91,7 @@ data "aws_iam_policy_document" "vpc_flow_log_cloudwatch" {
     sid     = "AWSVPCFlowLogsPushToCloudWatch"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
 
-    # The last part stands for the streams, one for each network interface, which AWS names.
+    # The last part matches the log streams, one per network interface, which AWS names.
     resources = ["${local.log_groups_arn}:${local.log_group_name}:*"]
   }
 
@@ -99,7 +99,7 @@ data "aws_iam_policy_document" "vpc_flow_log_cloudwatch" {
     sid     = "AWSVPCFlowLogsFindLogGroup"
     actions = ["logs:DescribeLogGroups"]
 
-    # AWS authorises this list call against every log group of the region, never against one.
+    # AWS authorizes this list call against every log group in the region, never against one.
     resources = ["${local.log_groups_arn}:*"]
   }
 }

@@ -1,7 +1,7 @@
 """Application Auto Scaling keeps the tags of a scalable target.
 
-moto has none of ListTagsForResource, TagResource and UntagResource and drops the tags of RegisterScalableTarget, so
-`aws_appautoscaling_target` cannot be read. AWS keeps them by the target's ARN and forgets them with the target.
+moto lacks ListTagsForResource, TagResource and UntagResource and drops the tags given to RegisterScalableTarget, so
+`aws_appautoscaling_target` cannot be read. AWS stores tags by the target's ARN and deletes them with the target.
 
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ListTagsForResource.html
 """
@@ -12,6 +12,8 @@ import json
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "applicationautoscaling"
 
 
 def apply() -> None:

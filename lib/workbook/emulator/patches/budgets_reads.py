@@ -1,7 +1,7 @@
 """A budget's tags and the subscribers of its notifications can be read.
 
-moto has neither ListTagsForResource, TagResource and UntagResource nor DescribeSubscribersForNotification, so
-`aws_budgets_budget` cannot be read after it was created. AWS returns what was given.
+moto lacks ListTagsForResource, TagResource, UntagResource and DescribeSubscribersForNotification, so
+`aws_budgets_budget` cannot be read after it is created. AWS returns what was set.
 
 Source: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DescribeSubscribersForNotification.html
 """
@@ -12,6 +12,8 @@ import json
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "budgets"
 
 
 def apply() -> None:

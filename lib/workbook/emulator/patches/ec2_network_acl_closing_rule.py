@@ -1,7 +1,7 @@
-"""Every network ACL ends with a rule that denies the rest.
+"""Every network ACL ends with a rule that denies everything else.
 
-moto gives rule 32767, which the console shows as an asterisk, to a VPC's default ACL only. AWS gives it to every ACL, once for each
-direction, and nobody can remove it.
+moto gives rule 32767, which the console shows as an asterisk, only to a VPC's default ACL. AWS gives it to every ACL,
+once per direction, and it cannot be removed.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAcl.html
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "ec2"
 
 
 def apply() -> None:

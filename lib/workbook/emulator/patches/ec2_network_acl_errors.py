@@ -1,7 +1,7 @@
-"""A network ACL, or an entry of one, that is gone is reported as such.
+"""A network ACL or ACL entry that no longer exists is reported as not found.
 
-moto answers DescribeNetworkAcls for an unknown id with InvalidRouteTableID.NotFound, so Terraform takes an ACL that is gone
-for a failure and can neither plan nor destroy; the deletion of an entry that is gone ends in a fault inside moto. AWS answers
+moto answers DescribeNetworkAcls for an unknown id with InvalidRouteTableID.NotFound, so Terraform treats a deleted ACL
+as a failure and can neither plan nor destroy; deleting an entry that does not exist crashes inside moto. AWS returns
 InvalidNetworkAclID.NotFound and InvalidNetworkAclEntry.NotFound.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "ec2"
 
 
 def apply() -> None:

@@ -1,9 +1,9 @@
-"""A security group rule has its description whatever its peer is, and modifying a rule can change peer and description.
+"""A security group rule keeps its description whatever its peer, and modifying it can change peer and description.
 
-moto keeps the description of a rule for an address range only. One for a security group or a prefix list reads back without,
-so Terraform plans to write it again for ever; ModifySecurityGroupRules cannot change a peer that is a group, a prefix list or
-an IPv6 range; and two rules for one group that differ in nothing but the description count as two. AWS has one description
-for each rule, and a rule with the same peer, protocol and ports is a duplicate.
+moto keeps a rule's description only if the peer is an address range. A rule for a security group or a prefix list reads
+back without one, so every Terraform plan writes it again; ModifySecurityGroupRules cannot change a peer that is a
+group, a prefix list or an IPv6 range; and two rules for one group that differ only in their description count as two.
+AWS has one description per rule, and a rule with the same peer, protocol and ports is a duplicate.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html
 """
@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "ec2"
 
 
 def apply() -> None:
@@ -26,12 +28,12 @@ def apply() -> None:
 
     def rule_init(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        # backend, protocol, group, two ports, range and source group come before it.
+        # Preceded by backend, protocol, group, two ports, range and source group.
         prefix_list = kwargs.get("prefix_list_id") or (args[7] if len(args) > 7 else None)
         self.prefix_list = dict(prefix_list) if prefix_list else {}
 
     def peer(rule: Any) -> dict[str, Any]:
-        """The part of a rule that names its peer, and holds its description."""
+        """The part of a rule that identifies its peer and holds its description."""
         part: dict[str, Any] = rule.source_group or rule.prefix_list or rule.ip_range
         return part
 

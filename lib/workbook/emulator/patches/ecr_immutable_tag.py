@@ -1,7 +1,7 @@
-"""A second image under an immutable tag is refused with the error that says so.
+"""Pushing a second image under an immutable tag fails with the error AWS uses for it.
 
-moto answers ImageAlreadyExistsException, which on AWS means that the same image is there under the same tag. AWS answers
-ImageTagAlreadyExistsException when the tag is taken by another image and the repository is immutable.
+moto returns ImageAlreadyExistsException, which on AWS means that the same image already has the same tag. AWS returns
+ImageTagAlreadyExistsException when another image has the tag and the repository is immutable.
 
 Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
 """
@@ -12,6 +12,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "ecr"
+
 
 def apply() -> None:
     from moto.core.exceptions import ServiceException
@@ -19,7 +21,7 @@ def apply() -> None:
     from moto.ecr.models import ECRBackend
 
     class TagError(ServiceException):
-        """moto finds the service whose protocol an error takes by the module of its class."""
+        """moto derives the service, and so the protocol of an error, from the module of its class."""
 
         __module__ = "moto.ecr.exceptions"
         code = "ImageTagAlreadyExistsException"

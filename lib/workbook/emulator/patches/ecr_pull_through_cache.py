@@ -1,7 +1,7 @@
 """A registry keeps its pull-through cache rules.
 
-moto has none of CreatePullThroughCacheRule, DescribePullThroughCacheRules and DeletePullThroughCacheRule, so
-`aws_ecr_pull_through_cache_rule` cannot be created. AWS keeps a rule for each repository prefix. Nothing is pulled here.
+moto lacks CreatePullThroughCacheRule, DescribePullThroughCacheRules and DeletePullThroughCacheRule, so
+`aws_ecr_pull_through_cache_rule` cannot be created. AWS keeps one rule per repository prefix. Nothing is pulled here.
 
 Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreatePullThroughCacheRule.html
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "ecr"
 
 _FIELDS = (
     "ecrRepositoryPrefix",
@@ -29,7 +31,7 @@ def apply() -> None:
     from moto.ecr.responses import ECRResponse
 
     class RuleError(ServiceException):
-        """moto finds the service whose protocol an error takes by the module of its class."""
+        """moto derives the service, and so the protocol of an error, from the module of its class."""
 
         __module__ = "moto.ecr.exceptions"
 

@@ -1,8 +1,9 @@
-"""An ECS service is read back with everything it was created with.
+"""An ECS service reads back with everything it was created with.
 
-moto's CreateService drops the capacity provider strategy (and calls the service EC2), the deployment configuration with its
-circuit breaker, the health check grace period, Availability Zone rebalancing, execute-command and managed tags, and knows no
-platform version where none is asked for; UpdateService keeps what it is given. AWS returns all of them from DescribeServices.
+moto's CreateService drops the capacity provider strategy (and reports launch type EC2), the deployment configuration
+with its circuit breaker, the health check grace period, Availability Zone rebalancing, execute-command and managed
+tags, and has no default platform version; UpdateService keeps what it is given. AWS returns all of them from
+DescribeServices.
 
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
 """
@@ -13,7 +14,9 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
-# Parameter of CreateService -> attribute of moto's service, and what AWS has where nothing is said.
+SERVICE = "ecs"
+
+# Parameter of CreateService -> attribute of moto's service, and AWS's default.
 _FIELDS: dict[str, tuple[str, Any]] = {
     "deploymentConfiguration": ("deployment_configuration", {}),
     "healthCheckGracePeriodSeconds": ("health_check_grace_period_seconds", 0),

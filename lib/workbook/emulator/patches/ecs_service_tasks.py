@@ -1,11 +1,12 @@
-"""A Fargate service has its tasks: as many as desired, each with an interface in its subnets, each a target of its target group.
+"""A Fargate service has its desired number of tasks, each with an interface in its subnets, registered as a target.
 
-moto starts no tasks for a service (running count 0, no targets) and lists tasks without regard to service or status; a task
-that one starts by hand gets an address outside its subnet. AWS keeps the desired number of tasks running, spread over the
-subnets, registers their addresses with the target group, replaces one that is stopped, and all of them at a new deployment.
+moto starts no tasks for a service (running count 0, no targets) and lists tasks regardless of service or status; a task
+started by hand gets an address outside its subnet. AWS keeps the desired number of tasks running, spread over the
+subnets, registers their addresses with the target group, replaces a stopped task, and replaces all of them on a new
+deployment.
 
-No container runs: task, interface and target are records, and the target is healthy because moto calls every registered target
-healthy (`limits.py` says so to the person). Container health stays UNKNOWN, since nothing has been checked.
+No container runs: task, interface and target are records, and the target is healthy because moto reports every
+registered target as healthy (`limits.py` tells the user). Container health stays UNKNOWN, since nothing is checked.
 
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html,
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html (RUNNING is the default status).
@@ -19,6 +20,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "ecs"
 
 PLATFORM_VERSION = "1.4.0"  # what LATEST stands for on Fargate
 
@@ -76,14 +79,14 @@ def apply() -> None:
         then_settle(name)
     override(EC2ContainerServiceResponse, stop_task=stop_task)
     override(EC2ContainerServiceBackend, list_tasks=list_tasks)
-    # Where a VPC has no DNS host names, moto forgets to say so and fails at the name.
+    # If a VPC has no DNS host names, moto never sets this attribute and then fails reading it.
     override(NetworkInterface, private_dns_name=None)
-    # Without an address the interface takes one of its subnet.
+    # Given no address, the interface takes one from its subnet.
     override(moto.ecs.models, random_private_ip=lambda: "")
 
 
 def settle(backend: Any, service: Any) -> None:
-    """Bring the tasks of a Fargate service to what it asks for, and its counts to its tasks."""
+    """Bring the tasks of a Fargate service to the desired state, and its counts in line with its tasks."""
     if not _on_fargate(service):
         return
     cluster = backend._get_cluster(service.cluster_name)
@@ -135,7 +138,7 @@ def _launch(backend: Any, cluster: Any, service: Any, definition: Any, shape: st
 
     network = service.network_configuration["awsvpcConfiguration"]
     ec2 = ec2_backends[backend.account_id][backend.region_name]
-    # By zone, so that the same service always has its tasks in the same zones.
+    # Ordered by zone, so that the same service always has its tasks in the same zones.
     zones = sorted((ec2.get_subnet(each).availability_zone, each) for each in network["subnets"])
     zone, subnet = zones[index % len(zones)]
     strategy = getattr(service, "capacity_provider_strategy", None)
@@ -155,7 +158,7 @@ def _launch(backend: Any, cluster: Any, service: Any, definition: Any, shape: st
     )
     details = {each["name"]: each["value"] for each in task.attachments[0]["details"]}
     task.shape = shape
-    # moto's tasks end by being looked at; a service's task runs until it is stopped.
+    # moto's tasks end when they are described; a service's task runs until it is stopped.
     task.advance = lambda: None
     task.availability_zone = zone
     task.connectivity = "CONNECTED"
@@ -164,7 +167,7 @@ def _launch(backend: Any, cluster: Any, service: Any, definition: Any, shape: st
     task.health_status = "UNKNOWN"
     task.containers = []
     for each in definition.container_definitions:
-        # A class that is abstract in name only; its one argument is read for these two attributes.
+        # An abstract class in name only; it reads just these two attributes of its argument.
         container = Container(SimpleNamespace(arn=task.task_arn, container_definitions=[each]))  # type: ignore
         container.last_status = "RUNNING"
         container.health_status = "UNKNOWN"
@@ -182,7 +185,7 @@ def _launch(backend: Any, cluster: Any, service: Any, definition: Any, shape: st
 
 
 def _release(backend: Any, task: Any) -> None:
-    """Give back what a stopped task held: its interface and its place among the targets."""
+    """Release what a stopped task held: its interface and its place among the targets."""
     from moto.ec2.models import ec2_backends
 
     for attachment in task.attachments:

@@ -1,13 +1,13 @@
 """Bucket policies are evaluated with their principals and conditions, on buckets and on objects.
 
-moto applies a Deny to everybody whatever its Principal and Condition say (a TLS-only statement locks every object), looks at
-requests for objects only, asks for actions that do not exist (`s3:HeadObject`), and refuses without an error body.
+moto applies a Deny to everyone, ignoring Principal and Condition (a TLS-only statement locks every object), checks only
+requests for objects, asks for actions that do not exist (`s3:HeadObject`), and denies without an error body.
 AWS applies a statement if its principal, action, resource and every condition match.
 
-Conditions are judged as far as this process knows the request: who calls, and the S3 headers and parameters. It does not know
-the network a request came through (TLS, source address, VPC endpoint): every call arrives over plain HTTP on the loopback
-interface, and taking that at its word would let a TLS-only policy lock out its own author. A statement that hangs on such a key
-is left out, neither denying nor allowing; `limits.py` tells the person.
+Conditions are evaluated as far as this process knows the request: the caller, and the S3 headers and parameters. It
+does not know the network a request came through (TLS, source address, VPC endpoint): every call arrives over plain HTTP
+on the loopback interface, and taking that literally would let a TLS-only policy lock out its own author. A statement
+that depends on such a key is skipped: it neither denies nor allows. `limits.py` tells the user.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html,
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html (actions and condition keys).
@@ -23,7 +23,9 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
-# Subresource of a bucket -> the part of the action's name after Get, Put or Delete, where it is not the one moto has.
+SERVICE = "s3"
+
+# Subresource of a bucket -> the part of the action's name after Get, Put or Delete, where moto's differs.
 _BUCKET_PARTS = {
     "encryption": "EncryptionConfiguration",
     "replication": "ReplicationConfiguration",
@@ -41,13 +43,13 @@ _HEADER_KEYS = (
     "x-amz-storage-class",
 )
 _PARAMETER_KEYS = ("prefix", "delimiter")
-# Set only on calls that a service makes, and none does here.
+# Set only on calls made by an AWS service, and none makes any here.
 _ABSENT = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: `arn` is what aws:PrincipalArn holds (a role's ARN, not its session's); None if the request is anonymous."""
+    """Who calls: `arn` is aws:PrincipalArn (a role's ARN, not its session's); None if the request is anonymous."""
 
     arn: str | None
     account: str | None
@@ -104,13 +106,13 @@ def apply() -> None:
 def decision(
     policy: Mapping[str, Any], caller: Caller, action: str, resource: str, context: Mapping[str, list[str]]
 ) -> str | None:
-    """Effect of a bucket policy on a request: `Deny`, `Allow`, or None if it says nothing.
+    """Effect of a bucket policy on a request: `Deny`, `Allow`, or None if no statement applies.
 
     Parameters
     ----------
     action : such as `s3:GetObject`.
     resource : ARN of the bucket or object.
-    context : known condition keys, in lower case, with their values; an empty list is a key known to be absent.
+    context : known condition keys, in lower case, with their values; an empty list means the key is known to be absent.
     """
     allowed = False
     for statement in _list(policy.get("Statement", [])):
@@ -138,7 +140,7 @@ def _glob(pattern: str, value: str, ignore_case: bool = False) -> bool:
 def _matches(statement: Mapping[str, Any], element: str, value: str, ignore_case: bool = False) -> bool:
     negated = f"Not{element}" in statement
     patterns = _list(statement.get(f"Not{element}" if negated else element, []))
-    # A policy variable such as ${aws:username} is not resolved: the statement is left out.
+    # A policy variable such as ${aws:username} is not resolved: the statement is skipped.
     if any("${" in pattern for pattern in patterns):
         return False
     return any(_glob(pattern, value, ignore_case) for pattern in patterns) != negated
@@ -198,7 +200,7 @@ def _caller(credential: str, account: str) -> Caller:
     if session:
         return Caller(session.role_arn, session.account_id, (session.arn,))
     user = iam_backends[account]["aws"].get_user_from_access_key_id(key)
-    # Any other key is the account's one caller, by the name that sts:GetCallerIdentity gives it here.
+    # Any other access key is the account's one caller, under the name sts:GetCallerIdentity reports here.
     return Caller(user.arn if user else f"arn:aws:sts::{account}:user/moto", account)
 
 
@@ -222,6 +224,6 @@ def _part(actions: Mapping[str, str], parameters: Mapping[str, str], default: st
 def _bucket_action(method: str, parameters: Mapping[str, str], default: str) -> str:
     part = next((action for name, action in _BUCKET_PARTS.items() if name in parameters), None)
     if part:
-        # Deleting a configuration needs the permission to write it.
+        # Deleting a configuration needs the permission that writes it.
         return ("Get" if method == "GET" else "Put") + part
     return "ListBucket" if method == "HEAD" else default

@@ -1,7 +1,7 @@
 """A bucket keeps its Intelligent-Tiering configurations.
 
-moto takes PutBucketIntelligentTieringConfiguration for CreateBucket, DeleteBucketIntelligentTieringConfiguration for
-DeleteBucket, and answers a GET with the list of objects. AWS keeps configurations by id.
+moto mistakes PutBucketIntelligentTieringConfiguration for CreateBucket and DeleteBucketIntelligentTieringConfiguration
+for DeleteBucket, and answers a GET with the list of objects. AWS keeps configurations by id.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketIntelligentTieringConfiguration.html
 """
@@ -12,6 +12,8 @@ import re
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "s3"
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -30,7 +32,7 @@ def apply() -> None:
         name = request.args.get("id", "")
         if request.method == "PUT":
             body = self.body.decode() if isinstance(self.body, bytes) else self.body
-            # Kept as the inner XML: it is handed back as it came.
+            # Kept as the inner XML, and returned unchanged.
             configurations[name] = re.sub(
                 r"^\s*(<\?xml[^>]*\?>)?\s*<IntelligentTieringConfiguration[^>]*>|</[^>]*>\s*$", "", body
             )

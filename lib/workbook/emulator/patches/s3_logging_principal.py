@@ -1,7 +1,7 @@
-"""Access logging can be turned on although a statement of the log bucket's policy says `"Principal": "*"`.
+"""Access logging can be turned on even if a statement of the log bucket's policy says `"Principal": "*"`.
 
-moto looks for the logging service in every statement and fails at a principal that is text (`str` has no `get`). On AWS
-`"*"` is a principal like any other, and the usual TLS-only statement has it.
+moto looks for the logging service in every statement and crashes on a principal that is a string (`str` has no `get`).
+On AWS `"*"` is a principal like any other, and the usual TLS-only statement uses it.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
@@ -14,6 +14,8 @@ from typing import Any
 
 from workbook.emulator.patches import override
 
+SERVICE = "s3"
+
 
 def apply() -> None:
     from moto.s3.models import FakeBucket
@@ -25,7 +27,7 @@ def apply() -> None:
             return False
         policy = json.loads(target_bucket.policy.decode())
         statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
-        # A statement for everybody grants the service nothing here: what is asked for names the service.
+        # A statement for everyone does not matter here: the grant looked for must name the service.
         policy["Statement"] = [each for each in statements if isinstance(each.get("Principal"), dict)]
         view = SimpleNamespace(
             policy=json.dumps(policy).encode(), partition=target_bucket.partition, name=target_bucket.name

@@ -1,7 +1,7 @@
-"""A replication rule is read back as it was written.
+"""A replication rule reads back as it was written.
 
-moto keeps the rule but answers GetBucketReplication with `DeleteMarkerReplication: Disabled` and an empty prefix whatever was
-written, so Terraform sees a change at every plan. AWS returns the rule.
+moto keeps the rule but answers GetBucketReplication with `DeleteMarkerReplication: Disabled` and an empty prefix
+regardless, so Terraform sees a change on every plan. AWS returns the rule.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "s3"
 
 
 def apply() -> None:
@@ -32,7 +34,7 @@ def apply() -> None:
 
 
 def _rule(written: dict[str, Any]) -> dict[str, Any]:
-    """A rule in the shape of botocore's model from one as XML gave it: numbers are text, one tag is no list."""
+    """A rule in the shape of botocore's model, from parsed XML: there numbers are strings, and one tag is not a list."""
     rule = {name: value for name, value in written.items() if not name.startswith("@")}
     if rule.get("Priority") is not None:
         rule["Priority"] = int(rule["Priority"])

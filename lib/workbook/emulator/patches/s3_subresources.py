@@ -1,7 +1,7 @@
-"""Writing or deleting a part of a bucket that moto does not know touches nothing but that part.
+"""Writing or deleting a bucket subresource that moto does not know leaves the bucket itself alone.
 
-moto takes a PUT or DELETE with a subresource it does not know for CreateBucket or DeleteBucket: `DELETE /bucket?analytics`
-deletes the bucket if it is empty. AWS acts on the part alone. What moto cannot do is refused instead.
+moto mistakes a PUT or DELETE with an unknown subresource for CreateBucket or DeleteBucket: `DELETE /bucket?analytics`
+deletes the bucket if it is empty. AWS acts on the subresource only. With this patch such a request is rejected.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketAnalyticsConfiguration.html
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.emulator.patches import override
+
+SERVICE = "s3"
 
 UNKNOWN = frozenset({"analytics", "metrics", "requestPayment", "metadataConfiguration", "metadataTable", "abac"})
 

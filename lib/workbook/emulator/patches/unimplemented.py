@@ -1,10 +1,10 @@
-"""An operation that moto does not have is answered with an error that clients do not retry.
+"""An operation that moto lacks fails with an error that clients do not retry.
 
-moto answers 500 with an HTML page. Every AWS SDK takes a 500 for a passing fault and tries again, with pauses that grow to
-20 seconds: with the provider's `max_retries = 8` a minute of silence that looks like a hang. Trying again cannot help, so the
-answer is 501 with the code NotImplemented and a message that names the operation, in the protocol of the service. A fault
-inside moto is answered in the same way, since the same request runs into it again; the one that passes is a table that
-changed while another thread read it (a RuntimeError), which stays a 500 so that the SDK's retry heals it.
+moto answers 500 with an HTML page. Every AWS SDK treats a 500 as transient and retries with pauses of up to 20 seconds:
+with the provider's `max_retries = 8` that is a minute of silence that looks like a hang. Retrying cannot help, so the
+response is 501 with code NotImplemented and a message that names the operation, in the protocol of the service. A crash
+inside moto gets the same response, since the same request would crash again. The exception is a table that changed
+while another thread read it (a RuntimeError): that is transient, and stays a 500 so that the SDK's retry succeeds.
 
 Sources: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html (what is retried),
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (NotImplemented, 501).
@@ -19,6 +19,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from workbook.emulator.patches import override
+
+SERVICE = "core"
 
 log = logging.getLogger("embedded")
 
@@ -41,10 +43,10 @@ def apply() -> None:
                 log.exception("%s %s", service, operation)
             passing = isinstance(error, RuntimeError) and not missing
             code = "InternalError" if passing else "NotImplemented"
-            message = f"The embedded AWS does not have {service} {operation}."
+            message = f"The embedded AWS does not implement {service} {operation}."
             if not missing:
                 message = (
-                    f"The embedded AWS failed at {service} {operation}: {type(error).__name__}: {str(error)[:300]}"
+                    f"The embedded AWS failed on {service} {operation}: {type(error).__name__}: {str(error)[:300]}"
                 )
             body, content_type = _error(protocol, code, message)
             return Response(body, 500 if passing else 501, {"Content-Type": content_type, "x-amzn-ErrorType": code})
@@ -53,11 +55,13 @@ def apply() -> None:
 
 
 def unknown_service(environ: dict[str, Any], start_response: Any, error: Exception) -> Iterable[bytes]:
-    """The WSGI answer to a request for a service that moto does not have at all."""
+    """The WSGI response to a request for a service that moto does not implement at all."""
     scope = str(environ.get("HTTP_AUTHORIZATION", "")).split("Credential=")[-1].split(",")[0].split("/")
     service = scope[3] if len(scope) > 3 else "this service"
     code = "NotImplemented"
-    body, content_type = _error("json", code, f"The embedded AWS does not have {service} ({type(error).__name__}).")
+    body, content_type = _error(
+        "json", code, f"The embedded AWS does not implement {service} ({type(error).__name__})."
+    )
     headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("x-amzn-ErrorType", code)]
     start_response("501 Not Implemented", headers)
     return [body]
@@ -71,7 +75,7 @@ def _service(callback: Any) -> tuple[str, str]:
         owner = callback.__self__
         name = (owner() if isinstance(owner, type) else owner).boto3_service_name
         return name, str(get_service_model(name).metadata["protocol"])
-    except Exception:  # A handler outside the usual shape: its module names the service well enough.
+    except Exception:  # An unusual handler: the name of its module is close enough.
         return callback.__module__.split(".")[1], "json"
 
 

@@ -20,17 +20,17 @@ variables {
 run "http" {
   assert {
     condition     = aws_lb.this[0].drop_invalid_header_fields && aws_lb.this[0].enable_deletion_protection
-    error_message = "Invalid headers are dropped and deletion is refused unless something else is asked for."
+    error_message = "By default, invalid headers are dropped and deletion protection is on."
   }
 
   assert {
     condition     = aws_lb_listener.this["http"].default_action[0].target_group_arn == aws_lb_target_group.this["app"].arn
-    error_message = "The listener forwards to the target group that its key names."
+    error_message = "The listener forwards to the target group named by its key."
   }
 
   assert {
     condition     = aws_lb_target_group.this["app"].target_type == "ip" && aws_lb_target_group.this["app"].health_check[0].path == "/health"
-    error_message = "Targets are addresses, asked for their health on the path given."
+    error_message = "Targets are IP addresses, health-checked on the given path."
   }
 }
 
@@ -50,12 +50,12 @@ run "https_with_redirect" {
 
   assert {
     condition     = aws_lb_listener.this["http"].default_action[0].type == "redirect" && aws_lb_listener.this["http"].default_action[0].redirect[0].protocol == "HTTPS"
-    error_message = "HTTP leads to HTTPS."
+    error_message = "HTTP redirects to HTTPS."
   }
 
   assert {
     condition     = aws_lb_listener.this["https"].default_action[0].type == "forward"
-    error_message = "HTTPS leads to the application."
+    error_message = "HTTPS forwards to the application."
   }
 }
 
@@ -87,16 +87,16 @@ run "old_tls" {
   expect_failures = [var.listeners]
 }
 
-# One run for variables that do not depend on each other: each must be refused.
-run "inputs_that_are_refused" {
+# One run for several independent variables: each must be rejected.
+run "invalid_inputs" {
   command = plan
 
   variables {
     name      = "alloy-production-a-rather-long-project-alb"
     subnets   = ["subnet-a"]                                # one zone
-    listeners = { http = { port = 80, protocol = "HTTP" } } # does nothing
+    listeners = { http = { port = 80, protocol = "HTTP" } } # neither forwards nor redirects
 
-    # Slower than its interval.
+    # The timeout is not shorter than the interval.
     target_groups = { app = { name = "alloy-test-8080", port = 8080, health_check = { path = "/health", interval = 5, timeout = 5 } } }
   }
 

@@ -1,5 +1,5 @@
 mock_provider "aws" {
-  # A mocked policy document is a random word; the policy resource wants JSON.
+  # A mocked policy document is a random word, but the policy resource needs JSON.
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
@@ -14,21 +14,21 @@ run "safe_by_default" {
 
   assert {
     condition     = aws_ecr_repository.this[0].image_tag_mutability == "IMMUTABLE" && aws_ecr_repository.this[0].image_scanning_configuration[0].scan_on_push
-    error_message = "Tags are immutable and images are scanned unless something else is asked for."
+    error_message = "By default, tags are immutable and images are scanned."
   }
 
   assert {
     condition     = aws_ecr_repository.this[0].encryption_configuration[0].encryption_type == "AES256" && !aws_ecr_repository.this[0].force_delete
-    error_message = "Images are encrypted and protected from destroy unless something else is asked for."
+    error_message = "By default, images are encrypted and protected from destroy."
   }
 
   assert {
     condition     = length(aws_ecr_repository_policy.this) == 0 && length(aws_ecr_lifecycle_policy.this) == 0
-    error_message = "Without readers and rules there is no policy of either kind."
+    error_message = "Without readers and rules there is neither a repository policy nor a lifecycle policy."
   }
 }
 
-run "readers_pull_and_do_nothing_else" {
+run "readers_can_only_pull" {
   command = plan
 
   variables {
@@ -37,23 +37,23 @@ run "readers_pull_and_do_nothing_else" {
 
   assert {
     condition     = toset(data.aws_iam_policy_document.repository.statement[0].actions) == toset(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
-    error_message = "A reader may pull; every other action is one too many."
+    error_message = "A reader may pull and nothing else."
   }
 
   assert {
     condition     = length(aws_ecr_repository_policy.this) == 1
-    error_message = "A reader needs the repository policy."
+    error_message = "Readers get a repository policy."
   }
 }
 
-# One run for variables that do not depend on each other: each must be refused.
-run "inputs_that_are_refused" {
+# One run for several independent variables: each must be rejected.
+run "invalid_inputs" {
   command = plan
 
   variables {
-    repository_name             = "Alloy" # upper case
+    repository_name             = "Alloy" # uppercase
     repository_encryption_type  = "aws:kms"
-    repository_lifecycle_policy = "keep 10" # no JSON
+    repository_lifecycle_policy = "keep 10" # not JSON
     repository_read_access_arns = ["*"]
   }
 

@@ -36,26 +36,26 @@ variables {
 run "safe_by_default" {
   assert {
     condition     = module.service["web"].container_definitions["app"].container_definition.readonlyRootFilesystem
-    error_message = "The root file system is read-only unless something else is asked for."
+    error_message = "By default, the root file system is read-only."
   }
 
   assert {
     condition     = module.service["web"].container_definitions["app"].container_definition.environment[*].name == ["A", "B"]
-    error_message = "The environment is in the order in which it reads back."
+    error_message = "The environment is sorted, as it reads back from ECS."
   }
 
   assert {
     condition     = !can(module.service["web"].container_definitions["app"].container_definition.healthCheck)
-    error_message = "What is not set is not in the definition."
+    error_message = "Unset attributes are left out of the definition."
   }
 
   assert {
     condition     = module.service["web"].container_definitions["app"].cloudwatch_log_group_name == "/aws/ecs/web/app"
-    error_message = "A container has a log group of its own unless it is told otherwise."
+    error_message = "By default, a container has its own log group."
   }
 }
 
-run "memory_that_fargate_does_not_have_and_role_to_be_made_here" {
+run "unsupported_memory_and_role_creation" {
   command = plan
 
   variables {
@@ -76,7 +76,7 @@ run "memory_that_fargate_does_not_have_and_role_to_be_made_here" {
   expect_failures = [var.services, var.create_task_exec_iam_role]
 }
 
-run "exec_on_a_read_only_root" {
+run "exec_with_read_only_root" {
   command = plan
 
   variables {
@@ -95,7 +95,7 @@ run "exec_on_a_read_only_root" {
   expect_failures = [var.services]
 }
 
-run "image_that_changes_by_itself" {
+run "image_tag_latest" {
   command = plan
 
   variables {
@@ -113,7 +113,7 @@ run "image_that_changes_by_itself" {
   expect_failures = [var.services]
 }
 
-run "volume_that_is_not_there" {
+run "undeclared_volume" {
   command = plan
 
   variables {
@@ -136,7 +136,7 @@ run "volume_that_is_not_there" {
   expect_failures = [var.services]
 }
 
-run "load_balancer_without_that_port" {
+run "load_balancer_with_unmapped_port" {
   command = plan
 
   variables {
@@ -160,7 +160,7 @@ run "load_balancer_without_that_port" {
   expect_failures = [var.services]
 }
 
-run "fewer_tasks_than_the_minimum" {
+run "desired_count_below_minimum" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# The provider computes policy documents by itself: the test reads the real one and needs no account.
+# The provider computes policy documents locally: the test reads the real one and needs no account.
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "test"
@@ -29,22 +29,22 @@ run "trust_is_conditional" {
       Principal = { Service = "ecs-tasks.amazonaws.com" }
       Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } }
     }]
-    error_message = "The service may assume the role on the conditions given, and nobody else may."
+    error_message = "Only the service may assume the role, and only under the given conditions."
   }
 
   assert {
     condition     = aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "The role is bounded."
+    error_message = "The role has its permissions boundary."
   }
 
   assert {
     condition     = tolist([for attachment in aws_iam_role_policy_attachment.custom : attachment.policy_arn]) == var.custom_role_policy_arns
-    error_message = "The policies are attached in their order."
+    error_message = "The policies are attached in the given order."
   }
 
   assert {
     condition     = length(aws_iam_instance_profile.this) == 0
-    error_message = "There is no instance profile unless asked for."
+    error_message = "By default there is no instance profile."
   }
 }
 
@@ -58,7 +58,7 @@ run "instance_profile" {
 
   assert {
     condition     = aws_iam_instance_profile.this[0].name == "test-role"
-    error_message = "The instance profile bears the name of its role."
+    error_message = "The instance profile has the same name as its role."
   }
 }
 
@@ -71,7 +71,7 @@ run "no_role" {
 
   assert {
     condition     = length(aws_iam_role.this) == 0 && output.iam_role_arn == ""
-    error_message = "Nothing is created unless asked for."
+    error_message = "With create_role = false, nothing is created."
   }
 }
 
@@ -85,8 +85,8 @@ run "not_a_service" {
   expect_failures = [var.trusted_role_services]
 }
 
-# One run for variables that do not depend on each other: each must be refused.
-run "inputs_that_are_refused" {
+# One run for several independent variables: each must be rejected.
+run "invalid_inputs" {
   command = plan
 
   variables {

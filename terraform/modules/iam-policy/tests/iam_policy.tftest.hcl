@@ -10,7 +10,7 @@ run "policy_as_given" {
 
   assert {
     condition     = aws_iam_policy.policy[0].name == "test-policy" && jsondecode(aws_iam_policy.policy[0].policy).Statement[0].Action == "s3:ListBucket"
-    error_message = "The policy has its name and its document."
+    error_message = "The policy has the given name and document."
   }
 }
 
@@ -37,7 +37,7 @@ run "too_long" {
   expect_failures = [var.policy]
 }
 
-run "name_that_iam_refuses" {
+run "invalid_name" {
   command = plan
 
   variables {

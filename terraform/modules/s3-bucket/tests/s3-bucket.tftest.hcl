@@ -22,12 +22,12 @@ run "safe_by_default" {
       aws_s3_bucket_public_access_block.this[0].ignore_public_acls,
       aws_s3_bucket_public_access_block.this[0].restrict_public_buckets,
     ])
-    error_message = "Public access is blocked in all four ways."
+    error_message = "All four public access blocks are on."
   }
 
   assert {
     condition     = aws_s3_bucket_versioning.this[0].versioning_configuration[0].status == "Enabled"
-    error_message = "Versions are kept."
+    error_message = "Versioning is on."
   }
 
   assert {
@@ -37,16 +37,16 @@ run "safe_by_default" {
 
   assert {
     condition     = one(aws_s3_bucket_ownership_controls.this[0].rule).object_ownership == "BucketOwnerEnforced" && !aws_s3_bucket.this[0].force_destroy
-    error_message = "ACLs are off, and destroy does not delete objects."
+    error_message = "ACLs are disabled, and destroy does not delete objects."
   }
 
   assert {
     condition     = length(aws_s3_bucket_policy.this) + length(aws_s3_bucket_logging.this) + length(aws_s3_bucket_replication_configuration.this) == 0
-    error_message = "Nothing is attached that was not asked for."
+    error_message = "By default, no optional feature is configured."
   }
 }
 
-run "without_tls_nothing" {
+run "deny_without_tls" {
   command = plan
 
   variables {
@@ -60,7 +60,7 @@ run "without_tls_nothing" {
 
   assert {
     condition     = length(data.aws_iam_policy_document.combined[0].source_policy_documents) == 1
-    error_message = "The bucket policy is the denial, and nothing else."
+    error_message = "The bucket policy contains only the denial."
   }
 }
 
@@ -84,7 +84,7 @@ run "transition_before_30_days" {
   expect_failures = [var.lifecycle_rule]
 }
 
-run "two_rules_of_one_id" {
+run "duplicate_rule_id" {
   command = plan
 
   variables {
@@ -94,7 +94,7 @@ run "two_rules_of_one_id" {
   expect_failures = [var.lifecycle_rule]
 }
 
-run "expiration_of_two_kinds" {
+run "two_kinds_of_expiration" {
   command = plan
 
   variables {

@@ -20,21 +20,21 @@ run "rules_name_their_peer" {
 
   assert {
     condition     = aws_security_group_rule.ingress_with_cidr_blocks[0].cidr_blocks == tolist(["203.0.113.0/24", "198.51.100.0/24"])
-    error_message = "The ranges of a rule come from its comma-separated string."
+    error_message = "A rule's ranges come from its comma-separated string."
   }
 
   assert {
     condition     = aws_security_group_rule.egress_with_source_security_group_id[0].type == "egress" && aws_security_group_rule.egress_with_source_security_group_id[0].protocol == "tcp"
-    error_message = "A rule is TCP unless it says otherwise."
+    error_message = "A rule defaults to TCP."
   }
 
   assert {
     condition     = aws_security_group.this[0].name == "test-sg"
-    error_message = "Without a prefix the name is the group's whole name."
+    error_message = "With use_name_prefix = false, the group has exactly the given name."
   }
 }
 
-run "no_rule_unless_given" {
+run "no_rules_by_default" {
   command = plan
 
   assert {
@@ -42,16 +42,16 @@ run "no_rule_unless_given" {
       aws_security_group_rule.ingress_with_cidr_blocks, aws_security_group_rule.ingress_with_source_security_group_id,
       aws_security_group_rule.egress_with_cidr_blocks, aws_security_group_rule.egress_with_source_security_group_id,
     )) == 0
-    error_message = "A group without rules stays without rules."
+    error_message = "By default, a group has no rules."
   }
 }
 
-# One run for variables that do not depend on each other: each must be refused.
-run "inputs_that_are_refused" {
+# One run for several independent variables: each must be rejected.
+run "invalid_inputs" {
   command = plan
 
   variables {
-    name                     = "sg-test" # AWS keeps the prefix sg- for ids
+    name                     = "sg-test" # AWS reserves the prefix sg- for IDs
     ingress_with_cidr_blocks = [{ from_port = 80, to_port = 80, cidr_blocks = "0.0.0.0/0,203.0.113.300/24", description = "Typo" }]
     egress_with_cidr_blocks  = [{ from_port = 443, to_port = 80, cidr_blocks = "0.0.0.0/0", description = "Swapped" }]
   }

@@ -28,12 +28,12 @@ run "gateway_and_interface" {
 
   assert {
     condition     = length(aws_vpc_endpoint.this["s3"].route_table_ids) == 2 && aws_vpc_endpoint.this["s3"].vpc_endpoint_type == "Gateway"
-    error_message = "A gateway endpoint stands in its route tables."
+    error_message = "A gateway endpoint is in its route tables."
   }
 
   assert {
     condition     = length(aws_vpc_endpoint.this["ecr.api"].subnet_ids) == 2 && aws_vpc_endpoint.this["ecr.api"].private_dns_enabled
-    error_message = "An interface endpoint stands in the subnets and answers to the service's own name."
+    error_message = "An interface endpoint is in the subnets and has private DNS."
   }
 
   assert {
@@ -43,11 +43,11 @@ run "gateway_and_interface" {
 
   assert {
     condition     = keys(output.endpoints) == ["ecr.api", "s3"]
-    error_message = "The endpoints come out by name."
+    error_message = "The output lists the endpoints by name."
   }
 }
 
-run "endpoint_without_a_statement" {
+run "policy_without_statement" {
   command = plan
 
   variables {

@@ -25,12 +25,12 @@ run "single_nat_gateway_and_locked_defaults" {
 
   assert {
     condition     = length(aws_nat_gateway.this) == 1 && length(aws_eip.nat) == 1
-    error_message = "One NAT gateway, with one address, serves all zones."
+    error_message = "A single NAT gateway with one address serves all zones."
   }
 
   assert {
     condition     = length(aws_route_table.private) == 3 && length(aws_route.private_nat_gateway) == 3
-    error_message = "Each zone has a private route table with a way out."
+    error_message = "Each zone has a private route table with a default route."
   }
 
   assert {
@@ -40,12 +40,12 @@ run "single_nat_gateway_and_locked_defaults" {
 
   assert {
     condition     = tolist([for subnet in aws_subnet.private : subnet.availability_zone]) == var.azs
-    error_message = "Private subnets stand in the zones in their order."
+    error_message = "Private subnets follow the order of the zones."
   }
 
   assert {
     condition     = alltrue([for subnet in concat(aws_subnet.public, aws_subnet.private) : coalesce(subnet.map_public_ip_on_launch, false) == false])
-    error_message = "No subnet hands out public addresses by itself."
+    error_message = "No subnet assigns public addresses automatically."
   }
 
   assert {
@@ -55,7 +55,7 @@ run "single_nat_gateway_and_locked_defaults" {
 
   assert {
     condition     = length(aws_default_network_acl.this[0].ingress) == 0 && length(aws_default_network_acl.this[0].egress) == 0 && length(aws_default_route_table.default[0].route) == 0
-    error_message = "The default network ACL has no rule and the main route table no route."
+    error_message = "The default network ACL has no rules and the main route table has no routes."
   }
 }
 
@@ -74,12 +74,12 @@ run "one_nat_gateway_per_az" {
 
   assert {
     condition     = [for route in aws_route.private_nat_gateway : route.nat_gateway_id] == aws_nat_gateway.this[*].id
-    error_message = "Each zone leaves by its own NAT gateway."
+    error_message = "Each zone's default route is its own NAT gateway."
   }
 
   assert {
     condition     = [for nat in aws_nat_gateway.this : nat.subnet_id] == aws_subnet.public[*].id
-    error_message = "Each NAT gateway stands in the public subnet of its zone."
+    error_message = "Each NAT gateway is in its zone's public subnet."
   }
 }
 
@@ -92,7 +92,7 @@ run "without_nat_gateway" {
 
   assert {
     condition     = length(aws_nat_gateway.this) == 0 && length(aws_route.private_nat_gateway) == 0
-    error_message = "Without a NAT gateway private subnets have no way out."
+    error_message = "Without a NAT gateway, private subnets have no default route."
   }
 }
 
@@ -109,12 +109,12 @@ run "network_acl_rules_keep_their_order" {
 
   assert {
     condition     = [for rule in aws_network_acl_rule.private_inbound : rule.rule_number] == [100, 190]
-    error_message = "Each rule becomes an entry with its number."
+    error_message = "Each rule becomes an entry with the same number."
   }
 
   assert {
     condition     = length(aws_network_acl.public) == 0
-    error_message = "A tier gets a network ACL only when it asks for one."
+    error_message = "A tier gets its own network ACL only if requested."
   }
 }
 
@@ -153,16 +153,16 @@ run "flow_log" {
 
   assert {
     condition     = aws_cloudwatch_log_group.flow_log[0].name == "/vpc/test/flow-logs" && aws_cloudwatch_log_group.flow_log[0].retention_in_days == 30
-    error_message = "The log group has its name and its retention."
+    error_message = "The log group has the given name and retention."
   }
 
   assert {
     condition     = aws_iam_role.vpc_flow_log_cloudwatch[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "The role of the flow log is bounded."
+    error_message = "The flow log's role has its permissions boundary."
   }
 }
 
-run "cidr_not_named_by_its_first_address" {
+run "cidr_with_host_bits" {
   command = plan
 
   variables {
@@ -182,7 +182,7 @@ run "subnet_outside_vpc" {
   expect_failures = [aws_vpc.this]
 }
 
-run "subnets_overlap" {
+run "overlapping_subnets" {
   command = plan
 
   variables {
@@ -192,7 +192,7 @@ run "subnets_overlap" {
   expect_failures = [aws_vpc.this]
 }
 
-run "a_zone_without_a_subnet" {
+run "zone_without_subnet" {
   command = plan
 
   variables {
@@ -202,7 +202,7 @@ run "a_zone_without_a_subnet" {
   expect_failures = [aws_vpc.this]
 }
 
-run "nat_gateways_undecided" {
+run "both_nat_gateway_options" {
   command = plan
 
   variables {
@@ -212,16 +212,16 @@ run "nat_gateways_undecided" {
   expect_failures = [aws_vpc.this]
 }
 
-# One run for variables that do not depend on each other: each must be refused.
-run "inputs_that_are_refused" {
+# One run for several independent variables: each must be rejected.
+run "invalid_inputs" {
   command = plan
 
   variables {
     cidr            = "10.0.0.0" # no prefix length
     private_subnets = ["10.0.10.0/23", "10.0.12.0/33", "10.0.14.0/23"]
-    public_subnets  = ["10.0.0.0/29", "10.0.1.0/24", "10.0.2.0/24"] # smaller than AWS takes
+    public_subnets  = ["10.0.0.0/29", "10.0.1.0/24", "10.0.2.0/24"] # smaller than AWS allows
 
-    flow_log_cloudwatch_log_group_retention_in_days = 31 # CloudWatch has 30
+    flow_log_cloudwatch_log_group_retention_in_days = 31 # CloudWatch allows 30
 
     public_inbound_acl_rules = [
       { rule_number = 100, rule_action = "allow", protocol = "tcp", from_port = 80, to_port = 80, cidr_block = "0.0.0.0/0" },

@@ -1,6 +1,6 @@
 # An ECS cluster.
 
-# The index is the community module's address, so that a change of module source keeps the state.
+# The index matches the community module's address, so that switching the module source keeps the state.
 resource "aws_ecs_cluster" "this" {
   count = 1
 

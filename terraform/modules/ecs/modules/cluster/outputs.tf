@@ -4,7 +4,7 @@ output "arn" {
 }
 
 output "id" {
-  description = "Id of the cluster, which is its ARN."
+  description = "ID of the cluster, which is its ARN."
   value       = aws_ecs_cluster.this[0].id
 }
 

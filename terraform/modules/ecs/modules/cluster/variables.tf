@@ -12,7 +12,7 @@ variable "setting" {
 }
 
 variable "tags" {
-  description = "Tags of the cluster."
+  description = "Tags for the cluster."
   type        = map(string)
   default     = {}
 }

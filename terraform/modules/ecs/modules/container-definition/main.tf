@@ -22,7 +22,7 @@ locals {
     entryPoint = var.entrypoint
     command    = var.command
     user       = var.user
-    # ECS orders the environment itself; a sorted one reads back as it was written.
+    # ECS sorts the environment itself; sorting it here means it reads back as written.
     environment            = [for name in sort(var.environment[*].name) : { name = name, value = { for pair in var.environment : pair.name => pair.value }[name] }]
     dependsOn              = var.dependsOn
     healthCheck            = var.healthCheck

@@ -14,7 +14,7 @@ variable "essential" {
 }
 
 variable "entrypoint" {
-  description = "Entry point in place of the image's own."
+  description = "Entry point, replacing the image's own."
   type        = list(string)
 }
 
@@ -24,7 +24,7 @@ variable "command" {
 }
 
 variable "user" {
-  description = "User, as `uid:gid`; null for the image's own."
+  description = "User as `uid:gid`; null for the image's own."
   type        = string
 }
 
@@ -67,7 +67,7 @@ variable "linuxParameters" {
 }
 
 variable "logConfiguration" {
-  description = "Log configuration where no log group is made here."
+  description = "Log configuration if no log group is created here."
   type = object({
     logDriver = string
     options   = map(string)
@@ -75,7 +75,7 @@ variable "logConfiguration" {
 }
 
 variable "mountPoints" {
-  description = "Volumes of the task, and where they are mounted."
+  description = "Task volumes and where to mount them."
   type = list(object({
     sourceVolume  = string
     containerPath = string
@@ -99,7 +99,7 @@ variable "readonlyRootFilesystem" {
 }
 
 variable "startTimeout" {
-  description = "Seconds that a container which depends on this one waits for it."
+  description = "Seconds that dependent containers wait for this one."
   type        = number
 }
 
@@ -109,7 +109,7 @@ variable "stopTimeout" {
 }
 
 variable "create_cloudwatch_log_group" {
-  description = "Whether the container's log group is made here."
+  description = "Whether to create the container's log group."
   type        = bool
 }
 
@@ -119,12 +119,12 @@ variable "cloudwatch_log_group_name" {
 }
 
 variable "cloudwatch_log_group_retention_in_days" {
-  description = "Days that logs are kept."
+  description = "Days to keep logs."
   type        = number
 }
 
 variable "tags" {
-  description = "Tags of the log group."
+  description = "Tags for the log group."
   type        = map(string)
   default     = {}
 }

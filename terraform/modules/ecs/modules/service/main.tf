@@ -28,7 +28,7 @@ module "container_definition" {
   tags = var.tags
 }
 
-# The index is the community module's address, so that a change of module source keeps the state.
+# The index matches the community module's address, so that switching the module source keeps the state.
 resource "aws_ecs_task_definition" "this" {
   count = 1
 
@@ -56,7 +56,7 @@ resource "aws_ecs_task_definition" "this" {
 
   tags = var.tags
 
-  # The service goes over to the new revision before the old one is deregistered.
+  # The service moves to the new revision before the old one is deregistered.
   lifecycle {
     create_before_destroy = true
   }
@@ -102,7 +102,7 @@ resource "aws_ecs_service" "this" {
 
   tags = var.tags
 
-  # Autoscaling sets the count from the first minute on; an apply must not undo it.
+  # Autoscaling controls the count from the start; an apply must not undo it.
   lifecycle {
     ignore_changes = [desired_count]
   }

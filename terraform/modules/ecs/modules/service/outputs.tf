@@ -9,7 +9,7 @@ output "name" {
 }
 
 output "task_definition_arn" {
-  description = "ARN of the task definition, revision included."
+  description = "ARN of the task definition, including its revision."
   value       = aws_ecs_task_definition.this[0].arn
 }
 

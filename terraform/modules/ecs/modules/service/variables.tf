@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the service and family of its task definition."
+  description = "Name of the service and of its task definition family."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "cluster_name" {
 }
 
 variable "cpu" {
-  description = "CPU units of the task; 1024 are one vCPU."
+  description = "CPU units of the task; 1024 is one vCPU."
   type        = number
 }
 
@@ -32,7 +32,7 @@ variable "runtime_platform" {
 }
 
 variable "container_definitions" {
-  description = "Containers by name; keys as in the ECS API, except `entrypoint`. Times are in seconds."
+  description = "Containers by name, with keys as in the ECS API except `entrypoint`. Times are in seconds."
   type = map(object({
     image      = string
     essential  = optional(bool, true)
@@ -92,7 +92,7 @@ variable "volume" {
 }
 
 variable "task_exec_iam_role_arn" {
-  description = "Role with which ECS pulls the image and writes logs."
+  description = "Role that ECS uses to pull the image and write logs."
   type        = string
 }
 
@@ -102,27 +102,27 @@ variable "tasks_iam_role_arn" {
 }
 
 variable "desired_count" {
-  description = "Tasks at creation; from then on autoscaling decides."
+  description = "Number of tasks at creation; after that, autoscaling decides."
   type        = number
 }
 
 variable "launch_type" {
-  description = "Only `FARGATE`."
+  description = "Launch type. Only `FARGATE` is supported."
   type        = string
 }
 
 variable "enable_execute_command" {
-  description = "Whether a shell in a running container may be opened through Systems Manager."
+  description = "Whether ECS Exec may open a shell in a running container, through Systems Manager."
   type        = bool
 }
 
 variable "availability_zone_rebalancing" {
-  description = "Whether ECS moves tasks to keep the zones even: `ENABLED` or `DISABLED`."
+  description = "Whether ECS moves tasks to keep the zones balanced: `ENABLED` or `DISABLED`."
   type        = string
 }
 
 variable "deployment_circuit_breaker" {
-  description = "Whether a deployment whose tasks do not start is stopped, and rolled back."
+  description = "Whether to stop a deployment whose tasks do not start, and whether to roll it back."
   type = object({
     enable   = bool
     rollback = bool
@@ -130,22 +130,22 @@ variable "deployment_circuit_breaker" {
 }
 
 variable "deployment_minimum_healthy_percent" {
-  description = "Share of the desired count that keeps running during a deployment, in percent."
+  description = "Minimum share of the desired count that keeps running during a deployment, in percent."
   type        = number
 }
 
 variable "deployment_maximum_percent" {
-  description = "Share of the desired count that may run during a deployment, in percent."
+  description = "Maximum share of the desired count that may run during a deployment, in percent."
   type        = number
 }
 
 variable "health_check_grace_period_seconds" {
-  description = "Seconds after a task's start in which failed load balancer checks do not count."
+  description = "Seconds after a task starts during which failed load balancer health checks are ignored."
   type        = number
 }
 
 variable "propagate_tags" {
-  description = "Where tasks take their tags from: `SERVICE` or `TASK_DEFINITION`."
+  description = "Where tasks get their tags from: `SERVICE` or `TASK_DEFINITION`."
   type        = string
 }
 
@@ -174,22 +174,22 @@ variable "load_balancer" {
 }
 
 variable "enable_autoscaling" {
-  description = "Whether the number of tasks follows the load."
+  description = "Whether to scale the number of tasks with the load."
   type        = bool
 }
 
 variable "autoscaling_min_capacity" {
-  description = "Fewest tasks."
+  description = "Minimum number of tasks."
   type        = number
 }
 
 variable "autoscaling_max_capacity" {
-  description = "Most tasks."
+  description = "Maximum number of tasks."
   type        = number
 }
 
 variable "autoscaling_policies" {
-  description = "Target tracking policies by name; cooldowns in seconds, the target in percent for a utilisation metric."
+  description = "Target tracking policies by name; cooldowns in seconds, targets of utilization metrics in percent."
   type = map(object({
     policy_type = optional(string, "TargetTrackingScaling")
     target_tracking_scaling_policy_configuration = object({
@@ -204,7 +204,7 @@ variable "autoscaling_policies" {
 }
 
 variable "tags" {
-  description = "Tags of everything in the module."
+  description = "Tags for every resource in the module."
   type        = map(string)
   default     = {}
 }

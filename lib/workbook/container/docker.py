@@ -1,4 +1,4 @@
-"""Docker or Podman, told what Fargate is told."""
+"""Docker or Podman: the command line that gives a container what Fargate gives it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PULL_SECONDS = 300.0
 
 
 def engine_command(engine: str, name: str, definition: Definition, environment: Mapping[str, str]) -> list[str]:
-    """The `docker run` that gives a container what the task definition gives it on Fargate.
+    """The `docker run` command that applies the task definition as Fargate does.
 
-    It shares the network of this machine, since the stand-ins of AWS listen on its loopback interface.
+    It uses the host network, because the stand-ins for AWS listen on the loopback interface.
     """
     container = definition.container
     user = str(container.get("user") or "")
@@ -39,7 +39,10 @@ def engine_command(engine: str, name: str, definition: Definition, environment: 
 
 
 def find_engine() -> str | None:
-    """`docker` or `podman`, whichever answers; None where neither does. Only on Linux do they share this machine's network."""
+    """`docker` or `podman`, the first that responds; None if neither does.
+
+    None on anything but Linux too, because only there can a container use the host network.
+    """
     if sys.platform != "linux":
         return None
     for engine in ("docker", "podman"):
@@ -49,12 +52,12 @@ def find_engine() -> str | None:
 
 
 def has_image(engine: str, image: str) -> bool:
-    """Whether the engine has the image, or could pull it."""
+    """Whether the engine has the image, or was able to pull it."""
     return call([engine, "image", "inspect", image], 20) or call([engine, "pull", image], _PULL_SECONDS)
 
 
 def call(command: list[str], timeout: float) -> bool:
-    """Run a short command of the engine; whether it ended with 0 within `timeout` seconds."""
+    """Run a short engine command; whether it exited with 0 within `timeout` seconds."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout).returncode == 0
     except (subprocess.TimeoutExpired, OSError):

@@ -1,6 +1,9 @@
-"""The README of every Terraform module, made from its code: `python -m workbook.terraform.module_readme` writes, `--check` compares.
+"""Generates the Terraform modules' READMEs from the code: `python scripts/module_readme.py`, or `--check` to compare.
 
-The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs are what the `.tf` files declare.
+terraform-docs does this job, but it is a Go binary that is on neither PyPI nor npm, so it would be the one tool that
+`make setup` cannot install.
+
+The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs come from the `.tf` files.
 """
 
 from __future__ import annotations
@@ -19,11 +22,11 @@ from workbook.host.paths import ENVIRONMENTS, ROOT
 from workbook.terraform.hcl import parse_hcl, relative
 
 MODULES = ROOT / "terraform" / "modules"
-# Where a reader sees the modules called. Other environments are copies of it.
+# Where a reader sees the modules in use. Other environments are copies of it.
 EXAMPLE = ENVIRONMENTS / "dev"
 
 _COMMENT = re.compile(r"#[ \t]?(.*)")
-# The fields of an object type would make a table unreadable; they are a click away.
+# An object type's fields would make the table unreadable; they are one click away.
 _LONG_TYPE = 60
 
 
@@ -37,7 +40,7 @@ def render(module: Path) -> str:
 
     Raises
     ------
-    WorkbookError : a file is not valid HCL, `main.tf` does not begin with a comment, or an input or output has no description.
+    WorkbookError : invalid HCL, a `main.tf` without a leading comment, or an input or output without a description.
     """
     blocks = _blocks(module)
     settings = blocks["terraform"][0]
@@ -54,7 +57,7 @@ def render(module: Path) -> str:
         _table("Resources", ("Name", "Kind"), _resources(blocks)),
         _table("Inputs", ("Name", "Description", "Type", "Default", "Required"), _inputs(module, blocks)),
         _table("Outputs", ("Name", "Description"), _outputs(module, blocks)),
-        "Made from the code by `python -m workbook.terraform.module_readme`.",
+        "Generated from the code by `python scripts/module_readme.py`.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -79,7 +82,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 @functools.cache
 def _parse_once(path: Path, _text: str) -> dict[str, Any]:
-    """The parser takes tenths of a second for a file, and every module asks about every other: once for each text."""
+    """Parsing takes tenths of a second per file, and every module looks at every other, so each text is parsed once."""
     return parse_hcl(path)
 
 
@@ -103,13 +106,13 @@ def _purpose(module: Path) -> str:
     if not lines:
         raise WorkbookError(
             f"{relative(module / 'main.tf')} does not say what the module is for.",
-            "Begin it with a comment of one sentence.",
+            "Start it with a one-sentence comment.",
         )
     return " ".join(lines)
 
 
 def _usage(module: Path) -> str:
-    """Who calls the module, and under which names."""
+    """Where the module is used, and under which names."""
     calls: list[str] = []
     for path in sorted([*EXAMPLE.glob("*.tf"), *(path for other in modules() for path in other.glob("*.tf"))]):
         names = [
@@ -147,7 +150,7 @@ def _outputs(module: Path, blocks: dict[str, list[dict[str, Any]]]) -> Iterator[
 
 
 def _named(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Label and body of each block, without the parser's own keys."""
+    """Label and body of each block, without the keys that the parser adds."""
     for block in blocks:
         yield from ((label, body) for label, body in block.items() if not label.startswith("__"))
 
@@ -155,7 +158,7 @@ def _named(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _description(module: Path, name: str, body: dict[str, Any]) -> str:
     if "description" not in body:
         raise WorkbookError(
-            f"{_plain(name)} in {relative(module)} has no description.", "Give it one: the README is made of it."
+            f"{_plain(name)} in {relative(module)} has no description.", "Add one: the README is generated from it."
         )
     return _plain(body["description"])
 
@@ -169,7 +172,7 @@ def _type(value: str) -> str:
 
 
 def _hcl(value: Any) -> str:
-    """A parsed value as one writes it in HCL."""
+    """A parsed value, as written in HCL."""
     match value:
         case None:
             return "null"
@@ -188,7 +191,7 @@ def _hcl(value: Any) -> str:
 
 
 def _plain(value: str) -> str:
-    """A string, label or expression without what python-hcl2 wraps it in: quotes from version 8 on, `${...}` in both."""
+    """A string, label or expression without python-hcl2's wrapping: quotes since version 8, and always `${...}`."""
     if value.startswith("${") and value.endswith("}"):
         return value[2:-1]
     if len(value) >= 2 and value[0] == value[-1] == '"':
@@ -201,7 +204,7 @@ def _code(value: str) -> str:
 
 
 def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A section with a table, or nothing where there are no rows."""
+    """A section with a table, or nothing if there are no rows."""
     body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     if not body:
         return ""
@@ -211,7 +214,7 @@ def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m workbook.terraform.module_readme", description="Write the README of every Terraform module."
+        prog="python scripts/module_readme.py", description="Write the README of every Terraform module."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a README differs from the code")
     check = parser.parse_args(argv).check
@@ -223,7 +226,7 @@ def main(argv: list[str] | None = None) -> int:
     for path in paths:
         print(f"{'stale' if check else 'written'}: {relative(path)}", file=sys.stderr if check else sys.stdout)
     if check and paths:
-        print("Run python -m workbook.terraform.module_readme.", file=sys.stderr)
+        print("Run python scripts/module_readme.py.", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,326 @@
+"""Copies of the embedded AWS: checkpoints to come back to, branches to change and throw away.
+
+A copy is a process of its own, forked from the running one, with a home of its own and the Terraform states that describe it. It takes
+some 20 ms and, at first, hardly any memory, since both share what neither has changed. A checkpoint is a copy that nobody changes; it lives
+below `checkpoints` in the home, lasts as long as its process and can be restored any number of times. A branch lives below `branches` as
+long as the block that opened it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbook.emulator import process, restoring, running
+from workbook.emulator.running import Emulator
+from workbook.errors import WorkbookError
+from workbook.host import paths
+from workbook.host.locking import lock
+from workbook.host.run_directory import EMBEDDED, RunDirectory
+
+MEMORY_VARIABLE = "WORKBOOK_CHECKPOINT_MEMORY"
+MEMORY = 1_500 * 10**6  # bytes that all checkpoints of a home may take together
+MOST = 24  # checkpoints of a home
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ENTRY = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A sleeping copy of an account.
+
+    Attributes
+    ----------
+    home : where its process record and its states are.
+    saved_at : seconds since 1970.
+    resources : number of resources in its Terraform states.
+    alive : whether its process runs; without it, the account is gone.
+    memory : bytes it takes, each page shared with other copies counted in equal parts (Linux; elsewhere what it has in memory,
+        shared or not); 0 when it is not alive.
+    """
+
+    name: str
+    home: Path
+    saved_at: float
+    resources: int
+    alive: bool
+    memory: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A new checkpoint, and the names of those dropped to make room for it, oldest first."""
+
+    checkpoint: Checkpoint
+    dropped: tuple[str, ...]
+
+
+def fork(into: Path, home: Path | None = None) -> Emulator:
+    """Copy the running account of a home (None: the current one), with its states, to the home `into`.
+
+    `stop_all(into)` ends it.
+
+    Raises
+    ------
+    BranchingUnavailable : the process cannot be copied on this machine.
+    WorkbookError : Terraform is at work in `home`, nothing runs there, or something runs in `into`.
+    """
+    home, into = _home(home), into.resolve()
+    with running.held(home):
+        restoring.finish(home)
+        with running.at_rest(home):
+            return running.copy(home, into)
+
+
+# ── checkpoints ──
+
+
+def save(name: str, home: Path | None = None) -> Saved:
+    """Keep the account as it is now under a name; one that has the name already is replaced.
+
+    The oldest checkpoints are dropped while all of them take more than `MEMORY` (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB) or are more
+    than `MOST`; the new one is always kept.
+
+    Raises
+    ------
+    BranchingUnavailable : the process cannot be copied on this machine.
+    WorkbookError : the name is not valid, or Terraform is at work.
+    """
+    if not _NAME.fullmatch(name):
+        raise WorkbookError(
+            f"{name!r} is not a valid name for a checkpoint.",
+            "Use up to 64 letters, digits, dots, dashes and underscores; start with a letter or a digit.",
+        )
+    limit, home = _memory_limit(), _home(home)
+    with running.held(home):
+        process.ensure(home)
+        directory = home / "checkpoints" / f"{name}.{secrets.token_hex(4)}"
+        try:
+            with running.at_rest(home):
+                running.copy(home, directory)
+            _enter(directory, name)
+        except BaseException:
+            _remove(directory)
+            raise
+        dropped = _make_room(home, directory, limit)
+        return Saved(next(kept for kept in _entries(home) if kept.home == directory), dropped)
+
+
+def restore(name: str, home: Path | None = None) -> Emulator:
+    """Replace the running account, if any, and its states by a copy of a checkpoint, which stays as it is.
+
+    The copy answers on the port of the account that it replaces, so that clients and kernels stay connected; it has another
+    `instance`, and `restored_from` says which checkpoint it is. Saved plans are removed. What a kill leaves is described in
+    `workbook.emulator.restoring`.
+
+    Raises
+    ------
+    BranchingUnavailable : the process cannot be copied on this machine.
+    WorkbookError : no such checkpoint, its process ended, or Terraform is at work.
+    """
+    home = _home(home)
+    with running.held(home):
+        restoring.finish(home)
+        chosen = _named(home, name)
+        if not chosen.alive:
+            raise WorkbookError(
+                f"The process of checkpoint {name!r} has ended, and the account with it.",
+                _others(home, f"Deploy instead, and save {name!r} again"),
+            )
+        with running.at_rest(home):
+            restoring.restore(home, chosen.home, name, process.forced_port())
+        found = running.find(home)
+    if found is None:
+        raise WorkbookError(f"The account restored from {name!r} has ended.", "Restore it again, or deploy.")
+    return found
+
+
+def drop(name: str, home: Path | None = None) -> None:
+    """End a checkpoint and remove it.
+
+    Raises
+    ------
+    WorkbookError : no such checkpoint.
+    """
+    home = _home(home)
+    with running.held(home):
+        _remove(_named(home, name).home)
+
+
+def listed(home: Path | None = None) -> list[Checkpoint]:
+    """The checkpoints of a home, oldest first; one whose process ended is listed until the next one is saved."""
+    # While one is replaced, both are there for a moment: the later one counts.
+    latest = {checkpoint.name: checkpoint for checkpoint in _entries(_home(home))}
+    return sorted(latest.values(), key=lambda checkpoint: checkpoint.saved_at)
+
+
+def _enter(directory: Path, name: str) -> None:
+    """Make the copy in `directory` a checkpoint: without this entry it is the rest of a save that was interrupted."""
+    resources = sum(
+        len(resource.get("instances", []))
+        for run in RunDirectory.all(directory, EMBEDDED)
+        for resource in run.resources()
+    )
+    draft = directory / f"{_ENTRY}.{os.getpid()}"
+    draft.write_text(json.dumps({"name": name, "saved_at": time.time(), "resources": resources}))
+    draft.replace(directory / _ENTRY)
+
+
+def _entries(home: Path) -> list[Checkpoint]:
+    found = [_read(entry) for entry in (home / "checkpoints").glob(f"*/{_ENTRY}")]
+    return sorted((checkpoint for checkpoint in found if checkpoint), key=lambda checkpoint: checkpoint.saved_at)
+
+
+def _read(entry: Path) -> Checkpoint | None:
+    try:
+        data = json.loads(entry.read_text())
+        name, saved_at, resources = str(data["name"]), float(data["saved_at"]), int(data["resources"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    account = running.find(entry.parent)
+    memory = _memory(account.pid) if account is not None else 0
+    return Checkpoint(name, entry.parent, saved_at, resources, account is not None, memory)
+
+
+def _named(home: Path, name: str) -> Checkpoint:
+    for checkpoint in listed(home):
+        if checkpoint.name == name:
+            return checkpoint
+    raise WorkbookError(f"There is no checkpoint {name!r}.", _others(home, "Save one first"))
+
+
+def _others(home: Path, otherwise: str) -> str:
+    names = [checkpoint.name for checkpoint in listed(home) if checkpoint.alive]
+    return f"Checkpoints: {', '.join(names)}." if names else f"{otherwise}."
+
+
+def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
+    """Remove what the checkpoint in `new` replaces and what has ended, then the oldest ones beyond the limits; names of the latter."""
+    entries = {checkpoint.home: checkpoint for checkpoint in _entries(home)}
+    for directory in (home / "checkpoints").iterdir():
+        other = entries.get(directory)
+        if directory != new and (other is None or not other.alive or other.name == entries[new].name):
+            _remove(directory)
+    dropped: list[str] = []
+    while True:
+        # Measured each time: what only a dropped one shared with another is the other's alone now.
+        left = _entries(home)
+        fits = len(left) <= MOST and sum(checkpoint.memory for checkpoint in left) <= limit
+        oldest = next((checkpoint for checkpoint in left if checkpoint.home != new), None)
+        if fits or oldest is None:
+            return tuple(dropped)
+        _remove(oldest.home)
+        dropped.append(oldest.name)
+
+
+def _memory_limit() -> int:
+    value = os.environ.get(MEMORY_VARIABLE, "").strip()
+    if not value:
+        return MEMORY
+    if not value.isascii() or not value.isdigit():
+        raise WorkbookError(
+            f"{MEMORY_VARIABLE} is {value!r}, which is not a number of megabytes.",
+            f"Use a whole number, or leave it unset for {MEMORY // 10**6}.",
+        )
+    return int(value) * 10**6
+
+
+def _memory(pid: int) -> int:
+    """Bytes of memory of a process, as `Checkpoint.memory` has them; 0 when they cannot be read."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        shown = subprocess.run(["ps", "-p", str(pid), "-o", "rss="], capture_output=True, text=True, timeout=10)
+        return int(shown.stdout) * 1024
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return 0
+
+
+# ── branches ──
+
+
+@contextmanager
+def branch(home: Path | None = None) -> Iterator[Path]:
+    """A copy of the account of a home (None: the current one) to change and throw away; yields the home of the copy.
+
+    It is ended and removed with the block. What killed processes left behind is removed by the next branch.
+
+    Raises
+    ------
+    BranchingUnavailable : the process cannot be copied on this machine.
+    WorkbookError : Terraform is at work in `home`.
+    """
+    home = _home(home)
+    directory = home / "branches" / secrets.token_hex(4)
+    with ExitStack() as owned:
+        with running.held(home):
+            _remove_left_behind(home)
+            process.ensure(home)
+            directory.mkdir(parents=True, mode=0o700)
+            owned.enter_context(lock(_owner(directory), 0))
+            owned.callback(_remove, directory)
+            _owner(directory).write_text(str(os.getpid()))
+            with running.at_rest(home):
+                running.copy(home, directory)
+        yield directory
+
+
+def _remove_left_behind(home: Path) -> None:
+    """Remove the branches whose owner ended without doing so: the kernel has released its lock. The caller holds `held`."""
+    for directory in (home / "branches").glob("*"):
+        with ExitStack() as owned:
+            try:
+                owned.enter_context(lock(_owner(directory), 0))
+            except WorkbookError:
+                continue
+            _remove(directory)
+
+
+def _owner(directory: Path) -> Path:
+    return directory / "owner.pid"
+
+
+# ── the end ──
+
+
+def stop_all(home: Path | None = None) -> int:
+    """End the account of a home and every copy below it, and remove the copies; returns how many processes ended."""
+    home = _home(home)
+    if not home.is_dir():
+        return 0
+    with running.held(home):
+        return _stop_all(home)
+
+
+def _stop_all(home: Path) -> int:
+    ended = int(running.stop(home))
+    for part in ("restoring", "checkpoints", "branches"):
+        directories = [home / part] if part == "restoring" else [*(home / part).glob("*")]
+        ended += sum(_remove(directory) for directory in directories)
+        shutil.rmtree(home / part, ignore_errors=True)
+    return ended
+
+
+def _remove(copy: Path) -> int:
+    """End a copy and every copy of it, and remove its home; returns how many processes ended."""
+    ended = _stop_all(copy) if copy.is_dir() else 0
+    shutil.rmtree(copy, ignore_errors=True)
+    return ended
+
+
+def _home(home: Path | None) -> Path:
+    return (home or paths.home()).resolve()

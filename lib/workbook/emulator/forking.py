@@ -1,0 +1,123 @@
+"""Copies this process by fork: the copy is nobody's child and shares no connection, listener or pipe with the original."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import stat
+import time
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+Report = Callable[[], None]
+"""Called by the copy once it can be reached."""
+
+_READY = b"ready"
+
+
+class CannotCopy(Exception):
+    """The system refused, or the copy ended before it could be reached."""
+
+
+def fork(run: Callable[[Report], NoReturn]) -> int:
+    """Start `run` in a copy of this process.
+
+    The calling thread is the only one that exists in the copy, and is its main thread. Locks that other threads held stay held there,
+    except those that Python resets by itself (imports, logging, threading), so `run` uses none of the old ones.
+
+    Returns
+    -------
+    Descriptor for `wait`.
+
+    Raises
+    ------
+    CannotCopy : the system has no fork, or refused it.
+    """
+    if not hasattr(os, "fork"):
+        raise CannotCopy("this system has no fork")
+    reader, writer = os.pipe()
+    # A collection writes to every object it looks at, and each page written to is no longer shared with the copy.
+    gc.freeze()
+    try:
+        child = os.fork()
+    except OSError as error:
+        os.close(reader)
+        os.close(writer)
+        raise CannotCopy(error.strerror or str(error)) from error
+    if child == 0:
+        _leave(run, writer)
+    os.close(writer)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(child, 0)
+    return reader
+
+
+def wait(reader: int, seconds: float) -> None:
+    """Wait until the copy reports that it can be reached.
+
+    Raises
+    ------
+    CannotCopy : it ended before, or said nothing for so long; with what it said.
+    """
+    said = b""
+    deadline = time.monotonic() + seconds
+    try:
+        while said != _READY:
+            if not select.select([reader], [], [], max(deadline - time.monotonic(), 0))[0]:
+                raise CannotCopy(f"the copy could not be reached within {seconds:.0f} s")
+            part = os.read(reader, 4096)
+            if not part:
+                raise CannotCopy(said.decode(errors="replace") or "the copy ended at once")
+            said += part
+    finally:
+        os.close(reader)
+
+
+def _leave(run: Callable[[Report], NoReturn], writer: int) -> NoReturn:
+    """In the new process: fork once more, so that init collects its exit code, and run."""
+    reported = False
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        _disconnect(keep=writer)
+
+        def report() -> None:
+            nonlocal reported
+            reported = True
+            os.write(writer, _READY)
+            os.close(writer)
+
+        run(report)
+    except BaseException as error:
+        if not reported:
+            with contextlib.suppress(OSError):
+                os.write(writer, f"{type(error).__name__}: {error}"[:1000].encode())
+    finally:
+        os._exit(1)
+
+
+def _disconnect(keep: int) -> None:
+    """Give up every socket and pipe that came from the original, so that its clients notice when it ends.
+
+    The numbers stay taken, by the null device: objects of the threads that are gone would otherwise one day close a number that
+    is something else by then.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in _descriptors():
+        if descriptor < 3 or descriptor in (keep, null):
+            continue
+        with contextlib.suppress(OSError):  # It was the directory listing itself.
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
+                os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
+
+
+def _descriptors() -> Iterator[int]:
+    try:
+        yield from map(int, os.listdir("/dev/fd"))
+    except OSError:
+        yield from range(os.sysconf("SC_OPEN_MAX"))

@@ -1,0 +1,119 @@
+"""The worked examples of CONTRIBUTING.md work: their files are written into a copy of the project, and their commands are run there.
+
+A section is one example. `Create` and `Append to` name the file that the next block is; a `console` block is a session: a line that
+begins with `$` is run, the others must be in what it prints.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from workbook.emulator import branches
+from workbook.host.paths import ROOT
+
+pytestmark = pytest.mark.stack
+
+COPIED = ("lib", "terraform", "diagrams", "notebooks", "container", "docs", "tests", "scripts", "pyproject.toml")
+INSTALLED = ("bin", "provider-cache", "simulator")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$|^(Create|Append to) `([^`]+)`:$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Example:
+    """A section of CONTRIBUTING.md.
+
+    Attributes
+    ----------
+    files : path -> (Create or Append to, content), in order.
+    commands : (command, texts that it must print), in order.
+    """
+
+    title: str
+    files: list[tuple[str, str, str]] = field(default_factory=list)
+    commands: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+def examples() -> list[Example]:
+    found = []
+    for section in re.split(r"^## ", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)[1:]:
+        example, named = Example(section.partition("\n")[0]), None
+        for language, content, how, path in _BLOCK.findall(section):
+            if how:
+                named = (how, path)
+            elif named:
+                example.files.append((*named, content))
+                named = None
+            elif language == "console":
+                for line in content.splitlines():
+                    if line.startswith("$ "):
+                        example.commands.append((line[2:], []))
+                    else:
+                        example.commands[-1][1].append(line)
+        if example.commands:
+            found.append(example)
+    return found
+
+
+def test_each_thing_that_people_add_has_an_example() -> None:
+    titles = [example.title for example in examples()]
+    assert titles == ["Add a claim", "Add a layer", "Add a patch", "Add a test case", "Add a notebook"]
+    assert all(example.files for example in examples())
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.title.replace(" ", "-").lower())
+def test_example(example: Example, stack, tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    for name in COPIED:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, project / name)
+    # What the setup installed, such as the provider: not to be fetched again.
+    (project / ".workbook").mkdir()
+    for name in INSTALLED:
+        (project / ".workbook" / name).symlink_to(ROOT / ".workbook" / name)
+    for how, path, content in example.files:
+        file = project / path
+        assert file.exists() == (how == "Append to"), path
+        file.write_text((file.read_text() + "\n\n" if file.exists() else "") + content)
+    branches.fork(home, home=stack.workbook.run.home)
+    try:
+        for command, wanted in example.commands:
+            out = run(command, project, home)
+            for text in wanted:
+                assert " ".join(text.split()) in " ".join(out.split()), f"{command}\n{out}"
+    finally:
+        branches.stop_all(home)
+    # Adding is all that it takes.
+    for name in ("lib", "terraform", "diagrams", "notebooks"):
+        for path in (ROOT / name).rglob("*"):
+            relative = str(path.relative_to(ROOT))
+            if (
+                path.is_file()
+                and "__pycache__" not in path.parts
+                and relative not in {file[1] for file in example.files}
+            ):
+                assert (project / relative).read_bytes() == path.read_bytes(), relative
+
+
+def run(command: str, project: Path, home: Path) -> str:
+    """What a command prints in the copied project, on the account of `home`."""
+    program, *arguments = shlex.split(command)
+    argv = {
+        "python": [sys.executable],
+        "workbook": [sys.executable, "-c", "import sys; from workbook.cli import main; sys.exit(main())"],
+    }[program]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKBOOK_")}
+    environ = {"PYTHONPATH": str(project / "lib"), "WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1"}
+    done = subprocess.run(
+        [*argv, *arguments], cwd=project, env={**kept, **environ}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
