@@ -1,4 +1,4 @@
-"""What copies of the embedded AWS rest on: run directories that change hands, and locks that Terraform and the workbook share."""
+"""Run directories that change hands, the locks that Terraform and the workbook share, and the names of checkpoints."""
 
 from __future__ import annotations
 

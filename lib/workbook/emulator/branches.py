@@ -1,9 +1,9 @@
 """Copies of the embedded AWS: checkpoints to return to, branches to change and throw away.
 
-A copy is a separate process, forked from the running one, with its own home and the Terraform states that describe it. Making one
-takes some 20 ms and hardly any memory, since the two share everything that neither has changed. A checkpoint is a copy that stays
-unchanged, in `checkpoints` below the home; it lasts as long as its process and can be restored any number of times. A branch, in
-`branches` below the home, lasts as long as the block that opened it.
+A copy is a separate process, forked from the running one, with its own home and the Terraform states that describe it.
+Making one takes some 20 ms and hardly any memory, since the two share everything that neither has changed. A checkpoint
+is a copy that stays unchanged, in `checkpoints` below the home; it lasts as long as its process and can be restored any
+number of times. A branch, in `branches` below the home, lasts as long as the block that opened it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Checkpoint:
     saved_at : seconds since 1970.
     resources : number of resources in its Terraform states.
     alive : whether its process is running; if not, the account is lost.
-    memory : bytes it uses. On Linux, a page shared by several processes counts in equal parts for each; elsewhere it counts in full
-        for each. 0 if it is not alive.
+    memory : bytes it uses. On Linux, a page shared by several processes counts in equal parts for each; elsewhere it
+        counts in full for each. 0 if it is not alive.
     """
 
     name: str
@@ -88,8 +88,8 @@ def fork(into: Path, home: Path | None = None) -> Emulator:
 def save(name: str, home: Path | None = None) -> Saved:
     """Keep the account as it is now under a name. An existing checkpoint of that name is replaced.
 
-    While the checkpoints use more than `MEMORY` together (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB), or number more than `MOST`, the
-    oldest is dropped; the new one never is.
+    While the checkpoints use more than `MEMORY` together (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB), or number more than
+    `MOST`, the oldest is dropped; the new one never is.
 
     Raises
     ------
@@ -117,10 +117,11 @@ def save(name: str, home: Path | None = None) -> Saved:
 
 
 def restore(name: str, home: Path | None = None) -> Emulator:
-    """Replace the running account, if any, and its states by a copy of a checkpoint. The checkpoint itself stays as it is.
+    """Replace the running account, if any, and its states by a copy of a checkpoint, which itself stays as it is.
 
-    The copy takes over the port of the account it replaces, so clients and kernels stay connected. It has a new `instance`, and its
-    `restored_from` names the checkpoint. Saved plans are removed. `workbook.emulator.restoring` says what a kill leaves behind.
+    The copy takes over the port of the account it replaces, so clients and kernels stay connected. It has a new
+    `instance`, and its `restored_from` names the checkpoint. Saved plans are removed. `workbook.emulator.restoring`
+    says what a kill leaves behind.
 
     Raises
     ------
@@ -204,7 +205,10 @@ def _others(home: Path, otherwise: str) -> str:
 
 
 def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
-    """Remove what the checkpoint in `new` replaces, what has ended, and the oldest beyond the limits; returns the names of these."""
+    """Remove what the checkpoint in `new` replaces, what has ended, and the oldest beyond the limits.
+
+    Returns the names of those removed because of a limit.
+    """
     entries = {checkpoint.home: checkpoint for checkpoint in _entries(home)}
     for directory in (home / "checkpoints").iterdir():
         other = entries.get(directory)
@@ -297,7 +301,10 @@ def _owner(directory: Path) -> Path:
 
 
 def stop_all(home: Path | None = None) -> int:
-    """End the account of a home and every copy below it, and remove the copies; returns the number of processes ended."""
+    """End the account of a home and every copy below it, and remove the copies.
+
+    Returns the number of processes ended.
+    """
     home = _home(home)
     if not home.is_dir():
         return 0

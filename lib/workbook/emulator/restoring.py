@@ -1,8 +1,8 @@
 """Replaces the running account by a copy of a checkpoint. A kill at any moment leaves account and state in agreement.
 
-A home has one account (its record, `embedded/emulator.json`) and several states, each with the id of the account it describes
-(`instance` in its run directory). A state with the id of another account is set aside by `RunDirectory.adopt` and never used.
-The steps of a restore:
+A home has one account (its record, `embedded/emulator.json`) and several states, each with the id of the account it
+describes (`instance` in its run directory). A state with the id of another account is set aside by `RunDirectory.adopt`
+and never used. The steps of a restore:
 
 1. The checkpoint is copied to `restoring` in the home: the process, under a new id, with its states and stamps.
 2. `restoring/journal.json` is written, in one piece. From here on, the restore will be finished.
@@ -14,12 +14,12 @@ The steps of a restore:
 If this process is killed, the next call that takes the lock of the home (`start` is one) calls `finish` first:
 
 - Before 2, the copy is thrown away. The old account and its states were never touched.
-- From 2 on, the remaining steps are carried out. Until then, `find` returns the old account, none, or the restored one; the
-  states carry the id of the old account, or they have been replaced.
+- From 2 on, the remaining steps are carried out. Until then, `find` returns the old account, none, or the restored one;
+  the states carry the id of the old account, or they have been replaced.
 
-If the copy itself dies before step 4, the restore is taken back: before step 3 the old account is still there, afterwards there is
-none, and the next start sets the old states aside. Hence the order: the old account ends only once the new one exists, and a
-state carries the id of the new account only once it describes it.
+If the copy itself dies before step 4, the restore is taken back: before step 3 the old account is still there,
+afterwards there is none, and the next start sets the old states aside. Hence the order: the old account ends only once
+the new one exists, and a state carries the id of the new account only once it describes it.
 """
 
 from __future__ import annotations
