@@ -676,20 +676,27 @@ def in_another_process(code: str, *arguments: str) -> int:
 RESTORE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from workbook.emulator import branches, restoring
+from workbook.emulator import branches
 from workbook.host import run_directory
 
-files = {module.__file__ for module in (restoring, run_directory)}
-steps = {"restore", "finish", "become", "_write"}
+left = 0
+
+def step():
+    global left
+    left -= 1
+    if left == 0:
+        os._exit(9)
+
+def audit(event, arguments):
+    written = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if written or event in ("os.kill", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "socket.connect"):
+        step()
 
 def trace(frame, event, argument):
-    global left
-    if frame.f_code.co_filename not in files or frame.f_code.co_name not in steps:
+    if frame.f_code.co_filename != run_directory.__file__ or frame.f_code.co_name != "become":
         return None
     if event == "line":
-        left -= 1
-        if left == 0:
-            os._exit(9)
+        step()
     return trace
 
 for line in sys.stdin:
@@ -698,8 +705,8 @@ for line in sys.stdin:
     if (child := os.fork()) == 0:
         left = int(number)
         sys.settrace(trace)
+        sys.addaudithook(audit)
         branches.restore("saved", Path(home))
-        sys.settrace(None)
         print(int(number) - left, flush=True)
         os._exit(0)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9:
@@ -707,8 +714,8 @@ for line in sys.stdin:
 """
 
 
-def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home: Path, tmp_path: Path) -> None:
-    """The process dies before each line of the restore and of the replacement of a state, as often as that line runs."""
+def test_a_restore_killed_at_any_step_leaves_account_and_state_in_agreement(home: Path, tmp_path: Path) -> None:
+    """The process dies before each change that it makes (to a file, by a request, by a signal) and within those of a state."""
     create_bucket(home, "saved")
     deployed(home, "dev", "saved")
     save("saved")
@@ -719,14 +726,14 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
     in_the_account = {"saved": {"saved"}, "": {"saved", "unsaved"}}
     in_the_states = {"saved": {"dev": {"saved"}, "new": set()}, "": {"dev": {"unsaved", "more"}, "new": {"unsaved"}}}
 
-    def killed_at(line: int) -> tuple[str, str]:
-        """Restore in a copy of all this, killed before a line.
+    def killed_at(step: int) -> tuple[str, str]:
+        """Restore in a copy of all this, killed before a step.
 
         Returns
         -------
-        "killed", or the number of lines if it was not; and the name of the checkpoint that the account comes from.
+        "killed", or the number of steps if it was not; and the name of the checkpoint that the account comes from.
         """
-        copy = tmp_path / f"killed-at-{line}"
+        copy = tmp_path / f"killed-at-{step}"
         fork(copy, home)
         sleeping = copy / "checkpoints" / "saved.0"
         fork(sleeping, checkpoint.home)
@@ -734,7 +741,7 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
         old = emulator.find(copy)
         assert old is not None
         try:
-            print(line, copy, file=restorer.stdin, flush=True)
+            print(step, copy, file=restorer.stdin, flush=True)
             said = restorer.stdout.readline().strip()
             found = emulator.find(copy)
             for run in RunDirectory.all(copy, EMBEDDED):
@@ -761,16 +768,16 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
     )
     try:
         number, which = killed_at(0)
-        lines = int(number)
-        assert (lines > 60, which) == (True, "saved")
-        outcomes = [killed_at(line) for line in range(1, lines + 1)]
+        steps = int(number)
+        assert (steps > 60, which) == (True, "saved")
+        outcomes = [killed_at(step) for step in range(1, steps + 1)]
     finally:
         restorer.kill()
         restorer.wait(timeout=10)
-    assert [said for said, _ in outcomes] == ["killed"] * lines
+    assert [said for said, _ in outcomes] == ["killed"] * steps
     after = [which for _, which in outcomes]
     switched = after.index("saved")
-    assert 0 < switched < lines and set(after[:switched]) == {""} and set(after[switched:]) == {"saved"}
+    assert 0 < switched < steps and set(after[:switched]) == {""} and set(after[switched:]) == {"saved"}
 
 
 @pytest.mark.parametrize("moved", [False, True])
