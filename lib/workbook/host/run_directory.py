@@ -24,7 +24,7 @@ from workbook.host.paths import home as default_home
 EMBEDDED = "embedded"
 _PLANS_KEPT = 20
 _LOGS_KEPT = 80
-_APPLY_SECONDS = 10.0  # to wait for another apply: long enough for a checkpoint that is being saved
+_APPLY_SECONDS = 10.0  # how long to wait for another apply; long enough for a checkpoint being saved
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class RunDirectory:
 
     @classmethod
     def _named(cls, home: Path, name: str) -> RunDirectory:
-        """Both an environment's name and a target's may hold hyphens: the longest environment that is there decides."""
+        """Environment and target names may both contain hyphens: the longest existing environment name wins."""
         known = [path.parent.name for path in ENVIRONMENTS.glob("*/locals.tf")]
         environment = max(
             (known_name for known_name in known if name.startswith(f"{known_name}-")),
@@ -96,7 +96,7 @@ class RunDirectory:
         return self.path / "terraform-data"
 
     def create(self) -> None:
-        """Make the directory and its parts, readable by this person only, since a state may hold secrets.
+        """Create the directory and its parts, readable only by the current user, since a state may contain secrets.
 
         Raises
         ------
@@ -192,7 +192,7 @@ class RunDirectory:
         self._write(f"deployed/{layer}", digest)
 
     def forget_deployed(self) -> None:
-        """Record that no layer can be relied on as applied."""
+        """Record that no layer counts as applied any more."""
         shutil.rmtree(self.path / "deployed", ignore_errors=True)
 
     # ── not while Terraform works ──
@@ -276,7 +276,7 @@ class RunDirectory:
     def copy_to(self, home: Path, instance: str) -> RunDirectory:
         """Copy state, backup and stamps to another home, for a copy of the account that `instance` names.
 
-        Plans, logs and pages stay: a plan belongs to the state it was made from.
+        Plans, logs and pages are not copied: a plan belongs to the state it was made from.
         """
         copy = RunDirectory(home, self.environment, self.target)
         copy.become(self, instance)
@@ -318,7 +318,7 @@ class RunDirectory:
             path.unlink(missing_ok=True)
 
     def _write(self, name: str, text: str) -> None:
-        """Write a file so that a kill leaves the old content or the new."""
+        """Write a file atomically: a kill leaves the old content or the new."""
         draft = self.path / f"{name}.{os.getpid()}"
         draft.write_text(text)
         draft.replace(self.path / name)
