@@ -12,7 +12,7 @@ from workbook.layers import BY_KEY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did what it says, 1 on a failure with a known cause, 2 on wrong usage, 130 when interrupted."""
+    """Run one command. Exit codes: 0 on success, 1 on a failure with a known cause, 2 on wrong usage, 130 when interrupted."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options) or 0)
@@ -20,14 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"workbook: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nworkbook: interrupted; what was done is in the state.", file=sys.stderr)
+        print("\nworkbook: interrupted; the state has what was done until then.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="workbook", description="A secure AWS take-home, deployed, shown and proven.")
+    parser = argparse.ArgumentParser(prog="workbook", description="Deploy, show and verify a secure AWS take-home.")
     parser.add_argument(
         "-e", "--environment", help="directory below terraform/environments (default: WORKBOOK_ENVIRONMENT, or dev)"
     )
@@ -44,13 +44,13 @@ def _parser() -> argparse.ArgumentParser:
         "layer", nargs="*", help=f"{known}; without one, everything"
     )
     add("apply", _apply, "plan, then apply that plan").add_argument("layer", nargs="*", help="as for plan")
-    add("destroy", _destroy, "destroy everything that the state holds")
+    add("destroy", _destroy, "destroy everything in the state")
     add("tables", _tables, "show the live resources of a layer").add_argument("layer", help=known)
-    claims = add("claims", _claims, "judge what the take-home says of itself on the live resources")
+    claims = add("claims", _claims, "judge the take-home's claims on the live resources")
     claims.add_argument("--layer", action="append", help=f"{known} or general; may be repeated (default: all)")
     claims.add_argument("--format", choices=["table", "json", "junit", "html"], default="table")
     frameworks = add(
-        "compliance", _compliance, "which controls of which frameworks the claims support, and where there is a gap"
+        "compliance", _compliance, "show which framework controls the claims support, and where the gaps are"
     )
     frameworks.add_argument("--framework", help="such as 'CIS AWS' or 'SOC 2' (default: all)")
     frameworks.add_argument("--format", choices=["table", "html"], default="table")
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     diagram.add_argument(
         "-o", "--output", type=Path, default=Path(), help="directory for the PNG and the SVG (default: here)"
     )
-    add("doctor", _doctor, "what is installed, which target, what is deployed")
+    add("doctor", _doctor, "show what is installed, which target, what is deployed")
     walk = add("walkthrough", _walkthrough, "execute every notebook and keep a page of each")
     walk.add_argument("notebook", nargs="*", type=Path, help="notebooks to execute (default: all, in order)")
     container = add("container", _container, "run the container of the deployed task definition on this machine")
@@ -70,11 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="seconds between two checks of the bucket (default: as deployed)",
     )
-    checkpoint = add("checkpoint", _checkpoint, "keep the embedded account as it is, and come back to it")
+    checkpoint = add("checkpoint", _checkpoint, "save the embedded account as it is, and return to it later")
     checkpoint.add_argument("action", choices=["list", "save", "restore", "drop"])
-    checkpoint.add_argument("name", nargs="?", default="", help="of the checkpoint; not needed for list")
+    checkpoint.add_argument("name", nargs="?", default="", help="name of the checkpoint; not needed for list")
     add("lab", _lab, "open JupyterLab on the first notebook")
-    add("clean", _clean, "remove what runs have written, when nothing is deployed")
+    add("clean", _clean, "remove what runs have written, if nothing is deployed")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""One environment on one target: planned, applied, destroyed, and what of it is deployed."""
+"""One environment on one target: plan it, apply it, destroy it, and find out which parts are deployed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from workbook.terraform.plan import Plan
 from workbook.terraform.settings import read_settings
 
 OTHER = "other"
-"""What `resources` counts under this name belongs to no layer."""
+"""Name under which `resources` counts what belongs to no layer."""
 
 
 class Deployment:
-    """One environment on one target. Making one starts nothing and contacts nothing; the first call that needs the target does.
+    """One environment on one target. Creating a deployment starts nothing and contacts nothing; the first call that needs the target does.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class Deployment:
     Attributes
     ----------
     settings : names and regions from locals.tf.
-    layers : keys of the layers of this environment, in the order in which they are deployed.
-    target : where it is deployed; connected once something needed it.
+    layers : keys of the layers of this environment, in deployment order.
+    target : where it is deployed; connected as soon as something needs it.
     run : the directory of its state, plans, logs and pages.
-    version : grows whenever something was changed through this object, or the account turned out to be another one.
+    version : increases whenever something was changed through this object, or the account turned out to be a different one.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class Deployment:
 
         Raises
         ------
-        WorkbookError : no such layer, Terraform refuses the configuration, or another plan or apply is running.
+        WorkbookError : no such layer, Terraform rejects the configuration, or another plan or apply is running.
         """
         driver = self.terraform()
         targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
@@ -80,11 +80,11 @@ class Deployment:
 
         Raises
         ------
-        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state holds what was done.
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done until then.
         """
         if self.connect():
             raise WorkbookError(
-                "The account is not the one that this plan was made for.",
+                "This plan was made for a different account.",
                 "Plan again, then apply. Nothing was changed.",
             )
         self.target.check()
@@ -105,13 +105,13 @@ class Deployment:
     # ── knowing ──
 
     def resources(self) -> dict[str, int]:
-        """Number of resources in the state, by layer in their order; what belongs to none is counted as `other`."""
+        """Number of resources in the state, by layer, in deployment order; what belongs to no layer is counted as `other`."""
         return count_by_layer(self.run, self.settings.directory)
 
     def absent(self, inventory: Inventory) -> list[str]:
-        """The layers that are not deployed: nothing of them is in the account, nor in the state.
+        """The layers that are not deployed: neither the account nor the state has any of their resources.
 
-        What someone deleted past Terraform is still in the state, so it is missing and not merely absent.
+        What someone deleted without Terraform is still in the state, so it is missing rather than absent.
         """
         counts = self.resources()
         return [layer for layer in BY_KEY if not inventory.deployed(layer) and not counts.get(layer)]
@@ -124,7 +124,7 @@ class Deployment:
     # ── copies of the account ──
 
     def checkpoint(self, name: str) -> branches.Saved:
-        """Keep the account, with the states of all its environments, under a name.
+        """Save the account, with the states of all its environments, under a name.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class Deployment:
         return branches.save(name, self.run.home)
 
     def restore(self, name: str) -> None:
-        """Bring account and states back to a checkpoint, which stays.
+        """Bring account and states back to a checkpoint, which is kept.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Deployment:
     def _only_embedded(self) -> None:
         if self.target.kind != "embedded":
             raise WorkbookError(
-                f"Checkpoints and branches exist on the embedded AWS only; this is {self.target.label}.",
+                f"Checkpoints and branches only work on the embedded AWS; this is {self.target.label}.",
                 "Unset WORKBOOK_TARGET to use the embedded AWS.",
             )
 
@@ -180,12 +180,12 @@ class Deployment:
         return self.target.client(service, region)
 
     def connect(self) -> bool:
-        """Find the target, or start it where it is the embedded AWS.
+        """Find the target; the embedded AWS is started if it is not running.
 
         Returns
         -------
-        Whether the account is another one than at the last call (or in the last process): a new, empty embedded AWS, or a
-        checkpoint that was restored.
+        Whether the account differs from the one at the last call (or in the last process): a new, empty embedded AWS, or a
+        restored checkpoint.
         """
         if self.target.kind != "embedded":
             self.run.create()
@@ -245,7 +245,7 @@ class Deployment:
 
 
 def count_by_layer(run: RunDirectory, environment: Path) -> dict[str, int]:
-    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to none is `other`.
+    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to no layer is `other`.
 
     Raises
     ------

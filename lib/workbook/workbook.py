@@ -1,4 +1,4 @@
-"""The workbook: what a notebook imports. A façade: each method asks the part that knows and returns what a person sees."""
+"""The workbook: what a notebook imports. A façade: each method asks the part responsible and returns what is displayed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from workbook.terraform.driver import Applied
 from workbook.terraform.plan import Plan
 from workbook.terraform.settings import Settings
 
-# A snapshot of the live account is good for this long; what the workbook itself changes makes it old at once.
+# How long a snapshot of the live account is reused. Any change by the workbook itself makes it stale at once.
 _SNAPSHOT_SECONDS = 30.0
 
 
@@ -53,7 +53,7 @@ class Workbook:
 
     Attributes
     ----------
-    deployment : plans, applies and destroys it.
+    deployment : plans, applies and destroys the environment.
     """
 
     def __init__(self, environment: str, home: Path | None = None) -> None:
@@ -67,7 +67,7 @@ class Workbook:
 
     @property
     def layers(self) -> list[str]:
-        """Keys of the layers of this environment, in the order in which they are deployed."""
+        """Keys of the layers of this environment, in deployment order."""
         return self.deployment.layers
 
     @property
@@ -86,7 +86,7 @@ class Workbook:
         """Plan the named layers, or everything; returns the saved plan, which shows itself as a table. Nothing is changed."""
         progress = Progress(f"Planning {', '.join(layers) or 'everything'}")
         plan = self.deployment.plan(*layers, progress=progress)
-        progress.finish(note("The plan is made and saved."))
+        progress.finish(note("The plan is saved."))
         return plan
 
     def apply(self, plan: Plan) -> Applied:
@@ -94,7 +94,7 @@ class Workbook:
 
         Raises
         ------
-        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state holds what was done.
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done until then.
         """
         progress = Progress("Destroying" if plan.destroy else "Applying")
         applied = self.deployment.apply(plan, progress)
@@ -102,7 +102,7 @@ class Workbook:
         return applied
 
     def deploy(self, *layers: str) -> None:
-        """Make sure that the named layers (or all) are deployed as configured; quick when they are."""
+        """Make sure that the named layers (or all) are deployed as configured; fast if they already are."""
         wanted = layers or tuple(self.layers)
         progress = Progress(f"Deploying {', '.join(wanted)}")
         self.deployment.connect()
@@ -111,7 +111,7 @@ class Workbook:
         progress.finish(note(f"Deployed: {', '.join(wanted)}.", "good"))
 
     def destroy(self) -> Applied:
-        """Destroy everything that the state holds; the plan for it is saved and applied like any other."""
+        """Destroy everything in the state; the plan for this is saved and applied like any other."""
         self.target.check()
         progress = Progress("Planning the destruction")
         plan = self.deployment.plan(progress=progress, destroy=True, details=False)
@@ -146,7 +146,7 @@ class Workbook:
     # ── copies of the account ──
 
     def checkpoint(self, name: str) -> Rendered:
-        """Keep the account as it is now, under a name, for `restore`. Embedded AWS only."""
+        """Save the account as it is now, under a name, for `restore`. Embedded AWS only."""
         saved = self.deployment.checkpoint(name)
         dropped = f" To make room, dropped: {', '.join(saved.dropped)}." if saved.dropped else ""
         return note(f"Checkpoint {name} saved, with {saved.checkpoint.resources} resources.{dropped}", "good")
@@ -159,7 +159,12 @@ class Workbook:
     def checkpoints(self) -> Rendered:
         """The checkpoints that can be restored."""
         rows = [
-            (kept.name, kept.resources, f"{kept.memory / 10**6:.0f} MB", "yes" if kept.alive else "no, it has ended")
+            (
+                kept.name,
+                kept.resources,
+                f"{kept.memory / 10**6:.0f} MB",
+                "yes" if kept.alive else "no, its process has ended",
+            )
             for kept in self.deployment.checkpoints()
         ]
         return table(pd.DataFrame(rows, columns=["name", "resources", "memory", "can be restored"]), "Checkpoints")
@@ -197,24 +202,24 @@ class Workbook:
 
         Parameters
         ----------
-        columns : which to show, in order; without it all that a person reads.
-        where : a condition on the rows, as pandas takes it.
+        columns : which to show, in order; without it, all that are meant for people.
+        where : a boolean condition on the rows, as in pandas.
         """
         frame = self.inventory()[name]
         return self._table(frame if where is None else frame[where], TABLES[name].caption, columns)
 
     def diagram(self, name: str) -> render.Drawing:
-        """Picture of a layer, or of the whole `architecture`, drawn from the live account."""
+        """Diagram of a layer, or of the whole `architecture`, drawn from the live account."""
         return render.draw(name, self.inventory())
 
     def comparison(self, layer: str) -> Rendered:
-        """First version of a layer against the improved one, as the live account shows it."""
+        """First version of a layer compared with the improved one, as seen in the live account."""
         return self._table(compare(layer, self.inventory()), "First version and improved version")
 
     def claims(self, *layers: str) -> Results:
-        """What the take-home says of the layers (or of everything), judged on the live account.
+        """What the take-home says about the layers (or about everything), judged on the live account.
 
-        Claims that look at a layer which is not deployed yet are set aside: they are neither true nor false.
+        Claims that need a layer that is not deployed yet are set aside: they are neither true nor false.
         """
         inventory = self.inventory()
         return judge(inventory, layers or None, self.target.kind).without_layers(self.deployment.absent(inventory))
@@ -232,7 +237,7 @@ class Workbook:
         return access.can(self.inventory(), principal, action, resource, **circumstances)
 
     def access_matrix(self) -> Rendered:
-        """Who may do what: every question of the author, with his answer and the decision."""
+        """Who may do what: each of the author's questions, with the expected answer and the decision."""
         return access_matrix.rendered(access_matrix.matrix(self.inventory()), self.settings.prefix)
 
     def compliance(self, framework: str | None = None) -> Rendered:
@@ -240,22 +245,22 @@ class Workbook:
 
         Parameters
         ----------
-        framework : such as CIS AWS or SOC 2; without it all.
+        framework : such as CIS AWS or SOC 2; without it, all.
         """
         return compliance.rendered(self.claims(), framework)
 
     def cost(self, layer: str) -> Rendered:
-        """What a layer costs a month while nobody uses it, and what comes on top."""
+        """What a layer costs per month without traffic, and what is billed by use."""
         inventory = self.inventory()
         top, standing = note(f"On top: {on_top(layer, inventory)}"), monthly(layer, inventory)
         return (
-            stack(table(standing, "Cost of standing there, list prices of us-east-1, 2025"), top)
+            stack(table(standing, "Cost per month without traffic, us-east-1 list prices, 2025"), top)
             if len(standing)
             else top
         )
 
     def limits(self) -> Rendered:
-        """What the embedded AWS does not do, and what would show it; on another target there is nothing to list."""
+        """What the embedded AWS does not do, and how to check it; on another target there is nothing to list."""
         if self.target.kind != "embedded":
             return note(f"These are limits of the embedded AWS; this workbook works on {self.target.label}.")
         rows = pd.DataFrame(
@@ -264,7 +269,7 @@ class Workbook:
         return fold("What the embedded AWS does not do", table(rows, "Not done by the embedded AWS"))
 
     def banner(self) -> Rendered:
-        """Where this workbook works, for the top of a page."""
+        """What this workbook works on, for the top of a page."""
         region, replica = self.settings.region, self.settings.replica_region
         rows = [
             ("Environment", self.deployment.environment),
@@ -281,7 +286,7 @@ class Workbook:
         """A boto3 client on the target."""
         return self.deployment.client(service, region)
 
-    # ── finding one's way ──
+    # ── navigation ──
 
     def contents(self) -> Rendered:
         """The pages of the workbook, with the question that each answers."""
@@ -293,7 +298,7 @@ class Workbook:
 
 
 def names_of_ids(inventory: Inventory) -> dict[str, str]:
-    """AWS's id -> name, of everything in the inventory that has both in its own row."""
+    """AWS's id -> name, for everything in the inventory that has both in its own row."""
     own = {
         "vpcs": "vpc_id",
         "subnets": "subnet_id",

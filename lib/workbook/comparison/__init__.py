@@ -1,1 +1,1 @@
-"""The first version of the take-home against the improved one: what changed, which claims turned, what it costs."""
+"""The first version of the take-home compared with the improved one: what changed, which claims turned, what it costs."""

@@ -10,7 +10,7 @@ from workbook.display import Rendered
 
 
 def compare(first: Results, improved: Results) -> pd.DataFrame:
-    """claim, layer, says, first version, improved version: one row a claim that was judged on both, in the order of the improved."""
+    """claim, layer, says, first version, improved version: one row per claim that was judged on both, in the order of `improved`."""
     before = {result.claim.id: result for result in (*first.results, *first.waiting)}
     waiting = {result.claim.id for result in first.waiting}
     rows = [
@@ -28,7 +28,7 @@ def compare(first: Results, improved: Results) -> pd.DataFrame:
 
 
 def rendered(first: Results, improved: Results) -> Rendered:
-    """What the improvements turned, in one line, and the claims that they turned as a table; the others behind a fold."""
+    """How many claims the improvements turned, in one line, and those claims as a table; the others are folded away."""
     table = compare(first, improved)
     turned = table[(table["first version"] == "FAIL") & (table["improved version"] != "FAIL")]
     marks = {verdict.value: mark for verdict, mark in MARKS.items()} | {"not there": "quiet"}

@@ -1,6 +1,6 @@
-"""First version against improved version of a layer, with the improved one read from the live account.
+"""First version and improved version of a layer, the improved one as read from the live account.
 
-The take-home's own words say what the first version was; the last column shows what the improved one is.
+The first version is in the take-home's words; the last column shows what the improved version is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NONE = "none"
 
 
 def compare(layer: str, inventory: Inventory) -> pd.DataFrame:
-    """aspect, first version, improved version, seen live (`none`, or `not deployed` of the whole layer): one row an improvement.
+    """aspect, first version, improved version, seen live (`none`, or `not deployed` for the whole layer): one row per improvement.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Diagrams drawn from the inventory: canvas, layout, routing, rendering, and the same as Mermaid."""
+"""Diagrams drawn from the inventory: canvas, layout, routing, rendering, and a Mermaid version."""

@@ -1,4 +1,4 @@
-"""Output for people: captioned tables with a plain-text twin, progress, and a rendered object as its own page."""
+"""Output for people: captioned tables with a plain-text twin, progress, and a rendered object as a page of its own."""
 
 from workbook.display.tables import (
     Rendered,

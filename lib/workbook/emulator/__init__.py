@@ -1,4 +1,4 @@
-"""The embedded AWS: moto's server as a background process that outlives the kernel."""
+"""The embedded AWS: moto's server as a background process that outlives the kernel, with copies to return to."""
 
 from __future__ import annotations
 

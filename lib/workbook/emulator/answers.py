@@ -1,4 +1,4 @@
-"""The latest answers, for a client that lost the one it was sent and asks again."""
+"""The latest answers, for a client that did not receive one and asks again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class Answers:
     """The answers of one account to the latest calls that may have changed it.
 
-    An SDK marks its attempts with one id. Carried out twice, an attempt that had succeeded would be refused, as a duplicate or as
-    a thing that no longer exists, in the middle of an apply. A copy of the account keeps the answers: what they report is in it too.
+    An SDK marks all attempts of a call with one id. If a call that had succeeded were carried out again, it would be
+    refused, as a duplicate or because the thing no longer exists, in the middle of an apply. A copy of the account
+    keeps these answers, since it contains what they report.
     """
 
     KEPT = 256
-    LONGEST = 64 * 1024  # bytes; what is longer is a list, and asking twice for it does no harm
+    LONGEST = 64 * 1024  # bytes; a longer answer is a list, and asking for it twice does no harm
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()

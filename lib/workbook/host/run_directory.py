@@ -1,4 +1,7 @@
-"""The directory of one environment on one target: state, stamps, instance, plans, logs, pages. Nothing else knows its layout."""
+"""The directory of one environment on one target, with its state, stamps, plans, logs and pages.
+
+Nothing else knows its layout.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from workbook.host.paths import home as default_home
 EMBEDDED = "embedded"
 _PLANS_KEPT = 20
 _LOGS_KEPT = 80
-_APPLY_SECONDS = 10.0  # to wait for another apply: long enough for a checkpoint that is being saved
+_APPLY_SECONDS = 10.0  # how long to wait for another apply; long enough for a checkpoint being saved
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class RunDirectory:
 
     @classmethod
     def _named(cls, home: Path, name: str) -> RunDirectory:
-        """Both an environment's name and a target's may hold hyphens: the longest environment that is there decides."""
+        """Environment and target names may both contain hyphens: the longest existing environment name wins."""
         known = [path.parent.name for path in ENVIRONMENTS.glob("*/locals.tf")]
         environment = max(
             (known_name for known_name in known if name.startswith(f"{known_name}-")),
@@ -93,7 +96,7 @@ class RunDirectory:
         return self.path / "terraform-data"
 
     def create(self) -> None:
-        """Make the directory and its parts, readable by this person only, since a state may hold secrets.
+        """Create the directory and its parts, readable only by the current user, since a state may contain secrets.
 
         Raises
         ------
@@ -122,8 +125,8 @@ class RunDirectory:
 
         Returns
         -------
-        Where the state of the account before was set aside, because another instance is another, empty account; None when
-        the instance is the one recorded, or its state described nothing.
+        Where the state of the account before was set aside, because another instance is another, empty account; None
+        when the instance is the one recorded, or its state described nothing.
         """
         if self.instance == instance:
             return None
@@ -135,7 +138,7 @@ class RunDirectory:
         self.forget_deployed()
         if not self.state.is_file():
             return None
-        with suppress(WorkbookError):  # One that cannot be read is set aside like one that describes something.
+        with suppress(WorkbookError):  # A state that cannot be read is set aside too.
             if not self.resources():
                 self.state.unlink()
                 return None
@@ -168,7 +171,7 @@ class RunDirectory:
         return [resource for resource in found if resource.get("mode") == "managed"]
 
     def addresses(self) -> list[str]:
-        """Addresses of the managed resources of the state, sorted, an instance each: `module.vpc.aws_subnet.public[0]`."""
+        """Addresses of the managed resources of the state, sorted, one each: `module.vpc.aws_subnet.public[0]`."""
         return sorted(
             ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
             + ("" if (key := instance.get("index_key")) is None else f"[{json.dumps(key)}]")
@@ -179,7 +182,7 @@ class RunDirectory:
     # ── which layers were applied as they are configured ──
 
     def deployed_as(self, layer: str) -> str:
-        """Digest of the configuration that a layer was last applied with; empty when it was not, or was destroyed since."""
+        """Digest of the configuration a layer was last applied with; empty if it was not, or was destroyed since."""
         stamp = self.path / "deployed" / layer
         return stamp.read_text() if stamp.is_file() else ""
 
@@ -189,20 +192,20 @@ class RunDirectory:
         self._write(f"deployed/{layer}", digest)
 
     def forget_deployed(self) -> None:
-        """Record that no layer can be relied on as applied."""
+        """Record that no layer counts as applied any more."""
         shutil.rmtree(self.path / "deployed", ignore_errors=True)
 
     # ── not while Terraform works ──
 
     @contextmanager
     def applying(self) -> Iterator[None]:
-        """Hold this while the account and what is recorded of it change together: from before an apply until its stamps are written.
+        """Hold this while account and record change together: from before an apply until its stamps are written.
 
-        Not reentrant: a second holder, in this process or another, waits for the first.
+        Not reentrant: a second holder waits for the first, even in the same process.
 
         Raises
         ------
-        WorkbookError : another process holds it for longer than an apply is waited for.
+        WorkbookError : another apply still holds it after 10 seconds.
         """
         self.create()
         with ExitStack() as held:
@@ -214,13 +217,13 @@ class RunDirectory:
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Keep Terraform, and everything that holds `applying`, away from this directory for as long as the block takes.
+        """Keep Terraform, and every holder of `applying`, away from this directory during the block.
 
-        Terraform itself locks its local state file (POSIX record lock) for the whole of a plan, apply or destroy, and the kernel
-        releases that lock when Terraform ends, however it ends. So the same lock tells whether any Terraform is at work here,
-        detached or not, and makes one that starts now wait (`-lock-timeout`), as long as a note beside the state says whose lock it
-        is. The process loses it when it closes any file object on the state, so a caller reads the state of this directory last, if
-        at all.
+        Terraform locks its local state file (with a POSIX record lock) during every plan, apply and destroy, and the
+        kernel releases the lock when Terraform ends, however it ends. So the same lock shows whether any Terraform is
+        working here, detached or not. It also makes a Terraform that starts now wait (`-lock-timeout`), provided that a
+        note beside the state says who holds it. A process loses such a lock when it closes any file object on the same
+        file, so callers read this state last, if at all.
 
         Raises
         ------
@@ -251,7 +254,7 @@ class RunDirectory:
             yield
 
     def busy(self) -> bool:
-        """Whether Terraform, or something that holds `applying`, is at work in this directory right now."""
+        """Whether Terraform, or a holder of `applying`, is working in this directory right now."""
         try:
             with self.at_rest():
                 return False
@@ -273,19 +276,19 @@ class RunDirectory:
     def copy_to(self, home: Path, instance: str) -> RunDirectory:
         """Copy state, backup and stamps to another home, for a copy of the account that `instance` names.
 
-        Plans, logs and pages stay: a plan belongs to the state it was made from.
+        Plans, logs and pages are not copied: a plan belongs to the state it was made from.
         """
         copy = RunDirectory(home, self.environment, self.target)
         copy.become(self, instance)
         return copy
 
     def become(self, original: RunDirectory | None, instance: str) -> None:
-        """Describe another account from now on: state, backup and stamps of `original`, or none of them without one.
+        """Describe another account from now on, with the state, backup and stamps of `original`, or without any.
 
-        Saved plans are removed: Terraform tells a stale plan by the serial number of its state, and a restored state may reach
-        the same number again with other content. The state is written into the file that is there, because a Terraform that
-        waits for its lock has that file open. `instance` comes last, so that a kill leaves a state that counts as that of another
-        account (see `adopt`).
+        Saved plans are removed: Terraform recognizes a stale plan by the serial number of its state, and a restored
+        state may reach the same number again with different content. An existing state file is overwritten in place,
+        because a Terraform that is waiting for its lock has that file open. `instance` is written last, so that after a
+        kill the state counts as that of another account (see `adopt`).
         """
         self.create()
         self.forget_deployed()
@@ -315,7 +318,7 @@ class RunDirectory:
             path.unlink(missing_ok=True)
 
     def _write(self, name: str, text: str) -> None:
-        """Write a file so that a kill leaves the old content or the new."""
+        """Write a file atomically: a kill leaves the old content or the new."""
         draft = self.path / f"{name}.{os.getpid()}"
         draft.write_text(text)
         draft.replace(self.path / name)

@@ -1,4 +1,4 @@
-"""The inventory: AWS read in one place, once, into pandas tables that everything shown is made of."""
+"""The inventory: AWS read in one place, once, into pandas tables; everything that is shown is made from them."""
 
 from workbook.inventory.reader import read_inventory
 from workbook.inventory.registry import TABLES

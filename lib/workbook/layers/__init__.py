@@ -1,4 +1,4 @@
-"""The layers: one record each, in a module of its own. A new layer is a new module here, found by itself."""
+"""The layers: one record each, in its own module. A new module here is found automatically."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find(key: str) -> Layer:
 
     Raises
     ------
-    WorkbookError : there is none.
+    WorkbookError : no such layer.
     """
     if key not in BY_KEY:
         raise WorkbookError(f"There is no layer named {key!r}.", f"Layers: {', '.join(BY_KEY)}.")

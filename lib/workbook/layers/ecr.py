@@ -32,11 +32,11 @@ LAYER = Layer(
     key="ecr",
     order=2,
     title="The registry",
-    question="Do the bytes run that were scanned?",
+    question="Is the image that runs the one that was scanned?",
     core_table="repositories",
     steps=(
         Step("Cleaning up", "no lifecycle policy", "lifecycle policy", _lifecycle),
-        Step("Tags", "mutable: v1 may change under you", "immutable", _repository("tag_mutability")),
+        Step("Tags", "mutable: v1 can change later", "immutable", _repository("tag_mutability")),
         Step(
             "Vulnerabilities",
             "no scanning",
@@ -44,7 +44,7 @@ LAYER = Layer(
             _repository("scan_on_push", lambda on: "scan on push" if on else "no scan"),
         ),
         Step("At rest", "AWS's default", "encryption stated in code", _repository("encryption")),
-        Step("Access", "whoever has IAM rights in the account", "repository policy", _repository_policy),
+        Step("Access", "anyone in the account with IAM permissions", "repository policy", _repository_policy),
     ),
     usage=lambda inventory: "0.10 a month for each GB of images; basic scanning is free.",
 )

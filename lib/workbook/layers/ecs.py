@@ -68,9 +68,9 @@ LAYER = Layer(
     steps=(
         Step("Place", "tasks in public subnets", "tasks in private subnets", _where_tasks_run),
         Step("Entrance", "straight to the task", "load balancer", _entrance),
-        Step("Roles", "one role for everything", "execution and task role apart", _task_roles),
-        Step("Container", "root, writable", "no root, read-only root file system", _hardening),
-        Step("Bad release", "stays", "circuit breaker rolls back", _deployment),
+        Step("Roles", "one role for everything", "separate execution and task roles", _task_roles),
+        Step("Container", "root, writable", "non-root user, read-only root file system", _hardening),
+        Step("Bad release", "ECS keeps retrying it", "circuit breaker rolls back", _deployment),
         Step("Load", "fixed number of tasks", "autoscaling", _scaling),
     ),
     prices=(

@@ -17,7 +17,7 @@ def _roles(inventory: Inventory) -> str:
 
 
 def _profiles(inventory: Inventory) -> str:
-    return "; ".join(f"{p.name} carries {', '.join(p.roles)}" for p in inventory.rows("instance_profiles"))
+    return "; ".join(f"{p.name} has {', '.join(p.roles)}" for p in inventory.rows("instance_profiles"))
 
 
 def _boundaries(inventory: Inventory) -> str:
@@ -59,7 +59,7 @@ LAYER = Layer(
         Step("EC2", "simple instance profile", "instance profile with a bounded role", _profiles),
         Step("Permissions", "broad policy", "named actions on named resources", _wildcards),
         Step("Policies", "limited attachments", "managed policies, ours and AWS's", _attachments),
-        Step("Ceiling", "no permission boundary", "permission boundary", _boundaries),
+        Step("Ceiling", "no permissions boundary", "permissions boundary", _boundaries),
         Step("Confused deputy", "any caller of the service", "source account or source ARN in the trust", _conditions),
     ),
     usage=lambda inventory: "nothing: IAM is free.",

@@ -18,7 +18,7 @@ class Step:
     ----------
     aspect : what is improved, such as Availability.
     first, improved : the two versions in the take-home's words.
-    observe : what the inventory shows of the improved one; empty where it shows nothing.
+    observe : what the inventory shows of the improved version; empty where it shows nothing.
     """
 
     aspect: str
@@ -42,11 +42,11 @@ class Layer:
 
     Attributes
     ----------
-    key : such as vpc; names `<key>.tf`, `inventory/<key>.py`, `claims/<key>.py`, `diagrams/<key>.py` and the notebook.
-    order : place in the deployment, and number of its notebook.
+    key : such as vpc; the name of `<key>.tf`, `inventory/<key>.py`, `claims/<key>.py`, `diagrams/<key>.py` and the notebook.
+    order : position in the deployment, and number of its notebook.
     title : for people, such as The network.
-    question : the one that its page answers.
-    core_table : table of the inventory without a row of which the layer is not deployed.
+    question : the question that its page answers.
+    core_table : inventory table that has rows only if the layer is deployed.
     steps : the improvements over the first version.
     prices : what is billed by the hour.
     usage : what is billed by use, in US dollars, as a sentence.

@@ -55,16 +55,16 @@ LAYER = Layer(
     question="How do you manage a bucket that denies everything?",
     core_table="buckets",
     steps=(
-        Step("At rest", "S3's default, silently", "encryption stated in code", _bucket("encryption")),
+        Step("At rest", "S3's default, not in code", "encryption stated in code", _bucket("encryption")),
         Step("Overwriting", "the old object is gone", "versioning", _bucket("versioning")),
-        Step("Public access", "one wrong ACL away", "blocked", _public_block),
-        Step("ACLs", "on", "off: bucket owner enforced", _bucket("ownership")),
+        Step("Public access", "blocked by S3's default, not in code", "blocked in code", _public_block),
+        Step("ACLs", "off by S3's default, not in code", "off in code: bucket owner enforced", _bucket("ownership")),
         Step("Policy", "none", "TLS only, VPC endpoint only", _bucket_policies),
         Step("Access record", "none", "server access logs in a bucket of their own", _bucket_logs),
         Step("Loss of the region", "loss of the data", "replication to a second region", _replication),
-        Step("Age", "kept for ever at full price", "lifecycle rules", _bucket_lifecycle),
+        Step("Age", "kept forever at full price", "lifecycle rules", _bucket_lifecycle),
     ),
     usage=lambda inventory: (
-        "0.023 a month for each GB in Standard, the replica the same again, and 0.02 for each GB that crosses regions."
+        "0.023 a month for each GB in Standard, 0.0125 for its replica in Standard-IA, and 0.02 for each GB that crosses regions."
     ),
 )

@@ -78,7 +78,7 @@ def _interface_addresses(inventory: Inventory) -> float:
 
 
 def _usage(inventory: Inventory) -> str:
-    """What this network has decides: a first version has neither NAT nor flow logs."""
+    """Depends on what this network has: a first version has neither NAT nor flow logs."""
     types = {endpoint.type for endpoint in inventory.rows("endpoints")}
     charges = [
         (len(inventory.rows("nat_gateways")) > 0, "0.045 for each GB through NAT"),
@@ -97,13 +97,15 @@ LAYER = Layer(
     key="vpc",
     order=1,
     title="The network",
-    question="Can anybody on the internet reach a task?",
+    question="Can anyone on the internet reach a task?",
     core_table="vpcs",
     steps=(
         Step("Availability", "one Availability Zone", "three Availability Zones", _zones),
         Step("Subnets", "simple subnet configuration", "public and private tiers", _tiers),
         Step("Way out", "none for private subnets", "NAT gateway", _nat),
-        Step("Route tables", "one for all", "one for each tier, and each zone where it is private", _route_tables),
+        Step(
+            "Route tables", "one for all", "one for the public tier, one per zone for the private tier", _route_tables
+        ),
         Step(
             "Way to AWS services", "no endpoints: through the internet", "VPC endpoints, each with a policy", _endpoints
         ),

@@ -1,4 +1,4 @@
-"""The pages of the workbook: which there are, what each answers, and the links between them."""
+"""The pages of the workbook: the list, the question that each answers, and the links between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbook.layers import LAYERS
 
 _HEADING = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
 
-# The pages that are not a layer's; those have their question in the layer's record.
+# Pages that do not belong to a layer; a layer's question is in its record.
 _QUESTIONS = {
     "06_container": "What does the container do when the bucket is gone?",
     "07_before_after": "What did each improvement change, and what does it cost?",
@@ -39,7 +39,7 @@ class Page:
 
 
 def pages(directory: Path = NOTEBOOKS) -> list[Page]:
-    """The notebooks of a directory, in order: a layer's by its record, the others by their first heading."""
+    """The notebooks of a directory, in order. A layer's title and question come from its record, other titles from the first heading."""
     layers = {layer.page: Page(layer.page, layer.title, layer.question) for layer in LAYERS}
     found = sorted(directory.glob("[0-9][0-9]_*.ipynb"))
     return [layers.get(path.stem) or Page(path.stem, _title(path), _QUESTIONS.get(path.stem, "")) for path in found]
@@ -69,7 +69,7 @@ def navigation(key: str, directory: Path = NOTEBOOKS) -> Rendered:
 
     Raises
     ------
-    WorkbookError : there is no such page.
+    WorkbookError : no such page.
     """
     every = pages(directory)
     here = next((n for n, page in enumerate(every) if page.name.partition("_")[2] == key), None)
