@@ -106,7 +106,7 @@ class RunDirectory:
         except OSError as error:
             raise WorkbookError(
                 f"Cannot write to {self.path}: {error.strerror}.",
-                "Point WORKBOOK_HOME at a directory you may write to.",
+                "Point WORKBOOK_HOME at a directory you can write to.",
             ) from error
 
     # ── which account the state describes ──
