@@ -1,9 +1,9 @@
-"""Copies of the embedded AWS: checkpoints to come back to, branches to change and throw away.
+"""Copies of the embedded AWS: checkpoints to return to, branches to change and throw away.
 
-A copy is a process of its own, forked from the running one, with a home of its own and the Terraform states that describe it. It takes
-some 20 ms and, at first, hardly any memory, since both share what neither has changed. A checkpoint is a copy that nobody changes; it lives
-below `checkpoints` in the home, lasts as long as its process and can be restored any number of times. A branch lives below `branches` as
-long as the block that opened it.
+A copy is a process of its own, forked from the running one, with a home of its own and the Terraform states that describe it. At first
+it takes hardly any memory, since both share what neither has changed. A checkpoint is a copy that is never changed; it is in
+`checkpoints` below the home, lasts as long as its process, and can be restored any number of times. A branch is in `branches` and lasts
+as long as the block that opened it.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _ENTRY = "checkpoint.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A sleeping copy of an account.
+    """A saved copy of an account, waiting in a process of its own.
 
     Attributes
     ----------
     home : where its process record and its states are.
     saved_at : seconds since 1970.
     resources : number of resources in its Terraform states.
-    alive : whether its process runs; without it, the account is gone.
-    memory : bytes it takes, each page shared with other copies counted in equal parts (Linux; elsewhere what it has in memory,
-        shared or not); 0 when it is not alive.
+    alive : whether its process is running; if not, the account is gone.
+    memory : bytes it uses; pages shared with other copies are counted in equal parts (Linux; elsewhere they count in full). 0 if it
+        is not alive.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Saved:
-    """A new checkpoint, and the names of those dropped to make room for it, oldest first."""
+    """A new checkpoint, and the names of the checkpoints dropped to make room for it, oldest first."""
 
     checkpoint: Checkpoint
     dropped: tuple[str, ...]
@@ -73,7 +73,7 @@ def fork(into: Path, home: Path | None = None) -> Emulator:
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : Terraform is at work in `home`, nothing runs there, or something runs in `into`.
+    WorkbookError : Terraform is running in `home`, no account is running there, or one is already running in `into`.
     """
     home, into = _home(home), into.resolve()
     with running.held(home):
@@ -86,15 +86,15 @@ def fork(into: Path, home: Path | None = None) -> Emulator:
 
 
 def save(name: str, home: Path | None = None) -> Saved:
-    """Keep the account as it is now under a name; one that has the name already is replaced.
+    """Save the account as it is now under a name; an existing checkpoint of that name is replaced.
 
-    The oldest checkpoints are dropped while all of them take more than `MEMORY` (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB) or are more
-    than `MOST`; the new one is always kept.
+    The oldest checkpoints are dropped while together they use more than `MEMORY` (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB) or there
+    are more than `MOST`; the new one is always kept.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : the name is not valid, or Terraform is at work.
+    WorkbookError : the name is not valid, or Terraform is running.
     """
     if not _NAME.fullmatch(name):
         raise WorkbookError(
@@ -117,16 +117,16 @@ def save(name: str, home: Path | None = None) -> Saved:
 
 
 def restore(name: str, home: Path | None = None) -> Emulator:
-    """Replace the running account, if any, and its states by a copy of a checkpoint, which stays as it is.
+    """Replace the running account, if any, and its states with a copy of a checkpoint, which is kept.
 
-    The copy answers on the port of the account that it replaces, so that clients and kernels stay connected; it has another
-    `instance`, and `restored_from` says which checkpoint it is. Saved plans are removed. What a kill leaves is described in
-    `workbook.emulator.restoring`.
+    The copy uses the port of the account that it replaces, so that clients and kernels stay connected; it has a new
+    `instance`, and `restored_from` names the checkpoint. Saved plans are removed. `workbook.emulator.restoring` describes what a
+    kill leaves behind.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : no such checkpoint, its process ended, or Terraform is at work.
+    WorkbookError : no such checkpoint, its process has ended, or Terraform is running.
     """
     home = _home(home)
     with running.held(home):
@@ -158,14 +158,14 @@ def drop(name: str, home: Path | None = None) -> None:
 
 
 def listed(home: Path | None = None) -> list[Checkpoint]:
-    """The checkpoints of a home, oldest first; one whose process ended is listed until the next one is saved."""
-    # While one is replaced, both are there for a moment: the later one counts.
+    """The checkpoints of a home, oldest first; one whose process has ended is listed until the next one is saved."""
+    # While a checkpoint is being replaced, both exist for a moment: the later one counts.
     latest = {checkpoint.name: checkpoint for checkpoint in _entries(_home(home))}
     return sorted(latest.values(), key=lambda checkpoint: checkpoint.saved_at)
 
 
 def _enter(directory: Path, name: str) -> None:
-    """Make the copy in `directory` a checkpoint: without this entry it is the rest of a save that was interrupted."""
+    """Make the copy in `directory` a checkpoint: a copy without this entry is left over from an interrupted save."""
     resources = sum(
         len(resource.get("instances", []))
         for run in RunDirectory.all(directory, EMBEDDED)
@@ -205,7 +205,7 @@ def _others(home: Path, otherwise: str) -> str:
 
 
 def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
-    """Remove what the checkpoint in `new` replaces and what has ended, then the oldest ones beyond the limits; names of the latter."""
+    """Remove what the checkpoint in `new` replaces and what has ended, then the oldest beyond the limits; returns the latter's names."""
     entries = {checkpoint.home: checkpoint for checkpoint in _entries(home)}
     for directory in (home / "checkpoints").iterdir():
         other = entries.get(directory)
@@ -213,7 +213,7 @@ def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
             _remove(directory)
     dropped: list[str] = []
     while True:
-        # Measured each time: what only a dropped one shared with another is the other's alone now.
+        # Measured again each time: memory that a dropped checkpoint shared with only one other now counts in full for that one.
         left = _entries(home)
         fits = len(left) <= MOST and sum(checkpoint.memory for checkpoint in left) <= limit
         oldest = next((checkpoint for checkpoint in left if checkpoint.home != new), None)
@@ -236,7 +236,7 @@ def _memory_limit() -> int:
 
 
 def _memory(pid: int) -> int:
-    """Bytes of memory of a process, as `Checkpoint.memory` has them; 0 when they cannot be read."""
+    """Memory of a process in bytes, as in `Checkpoint.memory`; 0 if it cannot be read."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -257,12 +257,12 @@ def _memory(pid: int) -> int:
 def branch(home: Path | None = None) -> Iterator[Path]:
     """A copy of the account of a home (None: the current one) to change and throw away; yields the home of the copy.
 
-    It is ended and removed with the block. What killed processes left behind is removed by the next branch.
+    It is ended and removed when the block ends. What killed processes left behind is removed by the next branch.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : Terraform is at work in `home`.
+    WorkbookError : Terraform is running in `home`.
     """
     home = _home(home)
     directory = home / "branches" / secrets.token_hex(4)
@@ -280,7 +280,7 @@ def branch(home: Path | None = None) -> Iterator[Path]:
 
 
 def _remove_left_behind(home: Path) -> None:
-    """Remove the branches whose owner ended without doing so: the kernel has released its lock. The caller holds `held`."""
+    """Remove the branches whose owner ended without removing them: the kernel has released its lock. The caller holds `held`."""
     for directory in (home / "branches").glob("*"):
         with ExitStack() as owned:
             try:
