@@ -1,22 +1,22 @@
-"""A copy of a checkpoint takes the place of the running account, so that a kill at any moment leaves account and state in agreement.
+"""Replaces the running account with a copy of a checkpoint, so that a kill at any moment leaves account and state consistent.
 
-A home has one account (its record, `embedded/emulator.json`) and states, each with the id of the account that it describes
-(`instance` in its run directory). A state whose id is not that of the running account is set aside by `RunDirectory.adopt` and never
+A home has one account (its record, `embedded/emulator.json`) and states, each with the id of the account it describes
+(`instance` in its run directory). A state with a different id from the running account's is set aside by `RunDirectory.adopt` and never
 used. The steps of a restore, and what a kill (of this process, at any point) leaves behind:
 
 1. The checkpoint is copied to the directory `restoring` in the home: process, states, stamps, under a new id.
-   Killed here: the old account and its states are untouched; the copy is thrown away by whoever comes next.
-2. `restoring/journal.json` is written, at once whole. From here on the restore is carried to its end by whoever comes next: `start`,
-   and everything else that takes the lock, calls `finish` first.
-3. The old account ends, which frees its port.
-4. The copy moves in: it binds that port and writes itself into the record of the home.
-5. The states are replaced; in each run directory the id comes last.
+   Killed here: the old account and its states are untouched; the copy is thrown away by the next command.
+2. `restoring/journal.json` is written, atomically. From here on, the restore is finished by the next command: starting,
+   saving, restoring and branching all call `finish` first.
+3. The old account is ended, which frees its port.
+4. The copy moves in: it binds that port and writes the record of the home.
+5. The states are replaced; in each run directory the id is written last.
 6. `restoring` is removed.
 
-Killed between 3 and 6: until somebody calls `start`, `find` gives no account, or the restored one while the states still carry the id
-of the old one, which counts as set aside. If the copy itself dies before step 4, the restore is taken back: before step 3 nothing
-has happened to the old account, after it neither account is left and the next start sets the states aside. The order matters: the
-old account ends only once the new one exists, and no state carries the id of the new account before it is its state.
+Killed between 3 and 6: until something calls `start`, `find` returns no account, or the restored one while the states still have the
+id of the old one, which counts as set aside. If the copy itself dies before step 4, the restore is undone: before step 3 nothing has
+happened to the old account; after it, neither account is left and the next start sets the states aside. The order matters: the old
+account is ended only once the new one exists, and no state has the id of the new account before it is that account's state.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _JOURNAL = "journal.json"
 
 
 def restore(home: Path, checkpoint: Path, name: str, port: int) -> None:
-    """Put a copy of the checkpoint in the place of the account of `home`. The caller holds `held` and `at_rest` of `home`.
+    """Replace the account of `home` with a copy of the checkpoint. The caller holds `held` and `at_rest` of `home`.
 
     Parameters
     ----------
-    checkpoint : home of the sleeping copy.
-    name : what the checkpoint is called.
-    port : the one to use where no account runs now; 0 for any.
+    checkpoint : home of the checkpoint.
+    name : name of the checkpoint.
+    port : the port to use if no account is running; 0 for any.
     """
     staging = _staging(home)
     record = running.Record.read(home)
@@ -61,9 +61,9 @@ def restore(home: Path, checkpoint: Path, name: str, port: int) -> None:
 
 
 def finish(home: Path) -> None:
-    """Carry an interrupted restore to its end, or take it back where its account is gone. The caller holds `held`.
+    """Finish an interrupted restore, or undo it if its account is gone. The caller holds `held`.
 
-    Repeats what was done already; none of it does harm when repeated.
+    It may repeat steps that were already done; each is safe to repeat.
     """
     staging = _staging(home)
     if not staging.is_dir():
@@ -81,13 +81,13 @@ def finish(home: Path) -> None:
         running.stop(home)
         running.move(staging, home, port, name)
     for run in RunDirectory.all(home, EMBEDDED):
-        # An environment that the checkpoint does not have is not deployed in its account.
+        # An environment that the checkpoint lacks is not deployed in its account.
         run.become(_state_of(staging, run.environment), instance)
     for restored in RunDirectory.all(staging, EMBEDDED):
         run = RunDirectory(home, restored.environment, EMBEDDED)
         if run.instance != instance:
             run.become(restored, instance)
-    # These two first: what a kill leaves of the directory must not be taken for a restore that is under way.
+    # These two first, so that a directory half removed by a kill is not taken for a restore in progress.
     running.record_file(staging).unlink(missing_ok=True)
     (staging / _JOURNAL).unlink()
     shutil.rmtree(staging)
