@@ -1,4 +1,4 @@
-"""Copies this process by fork: the copy is nobody's child and shares no connection, listener or pipe with the original."""
+"""Copies this process by fork: the copy is not a child of the original, and shares no connection, listener or pipe with it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 Report = Callable[[], None]
-"""Called by the copy once it can be reached."""
+"""Called by the copy once it is reachable."""
 
 _READY = b"ready"
 
 
 class CannotCopy(Exception):
-    """The system refused, or the copy ended before it could be reached."""
+    """The system refused, or the copy ended before it was reachable."""
 
 
 def fork(run: Callable[[Report], NoReturn]) -> int:
     """Start `run` in a copy of this process.
 
-    The calling thread is the only one that exists in the copy, and is its main thread. Locks that other threads held stay held there,
-    except those that Python resets by itself (imports, logging, threading), so `run` uses none of the old ones.
+    The calling thread is the only one that exists in the copy, and is its main thread. Locks held by other threads stay locked there,
+    except those that Python resets itself (imports, logging, threading), so `run` must use none of the old ones.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def fork(run: Callable[[Report], NoReturn]) -> int:
     if not hasattr(os, "fork"):
         raise CannotCopy("this system has no fork")
     reader, writer = os.pipe()
-    # A collection writes to every object it looks at, and each page written to is no longer shared with the copy.
+    # A collection writes to every object it visits, and a page that was written to is no longer shared with the copy.
     gc.freeze()
     try:
         child = os.fork()
@@ -55,11 +55,11 @@ def fork(run: Callable[[Report], NoReturn]) -> int:
 
 
 def wait(reader: int, seconds: float) -> None:
-    """Wait until the copy reports that it can be reached.
+    """Wait until the copy reports that it is reachable.
 
     Raises
     ------
-    CannotCopy : it ended before, or said nothing for so long; with what it said.
+    CannotCopy : it ended first, or did not report in time; the message is what it said.
     """
     said = b""
     deadline = time.monotonic() + seconds
@@ -76,7 +76,7 @@ def wait(reader: int, seconds: float) -> None:
 
 
 def _leave(run: Callable[[Report], NoReturn], writer: int) -> NoReturn:
-    """In the new process: fork once more, so that init collects its exit code, and run."""
+    """In the new process: fork again, so that init collects the exit code, and run."""
     reported = False
     try:
         os.setsid()
@@ -100,16 +100,16 @@ def _leave(run: Callable[[Report], NoReturn], writer: int) -> NoReturn:
 
 
 def _disconnect(keep: int) -> None:
-    """Give up every socket and pipe that came from the original, so that its clients notice when it ends.
+    """Release every socket and pipe inherited from the original, so that its clients notice when it ends.
 
-    The numbers stay taken, by the null device: objects of the threads that are gone would otherwise one day close a number that
-    is something else by then.
+    The descriptor numbers are not freed but point to the null device: objects of threads that no longer exist might otherwise close
+    a number that has been reused by then.
     """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in _descriptors():
         if descriptor < 3 or descriptor in (keep, null):
             continue
-        with contextlib.suppress(OSError):  # It was the directory listing itself.
+        with contextlib.suppress(OSError):  # It was the descriptor of the directory listing itself.
             mode = os.fstat(descriptor).st_mode
             if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
                 os.dup2(null, descriptor, inheritable=False)
