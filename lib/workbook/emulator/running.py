@@ -25,8 +25,8 @@ HEALTH_PATH = "/_embedded/instance"
 COPY_PATH = "/_embedded/copy"
 MOVE_PATH = "/_embedded/move"
 SECRET_HEADER = "X-Workbook-Secret"
-HEALTH_SECONDS = 5.0  # for one answer; a busy server may be slow while it loads a service
-CONTROL_SECONDS = 60.0  # for a copy or a move, which wait for the request that is under way
+HEALTH_SECONDS = 5.0  # for one response; a server that is loading a service may be slow
+CONTROL_SECONDS = 60.0  # for a copy or a move, which wait for the request in progress
 START_SECONDS = 90.0  # to wait for another process that starts, copies or restores the same account
 
 
@@ -36,10 +36,10 @@ class Emulator:
 
     Attributes
     ----------
-    url : its address, such as `http://127.0.0.1:41235`; always the IP, since bucket names before a host name fail.
+    url : its address, such as `http://127.0.0.1:41235`; always the IP address, since bucket names in front of a host name fail.
     pid : its process id.
-    instance : random id of this process. The account lives in its memory, so another instance is another account: an empty one
-        after a start, a copy after a branch or a restore.
+    instance : random id of this process. The account is in its memory, so a different instance is a different account: an empty
+        one after a start, a copy after a branch or a restore.
     restored_from : name of the checkpoint that this account was restored from; empty for one that was started.
     """
 
@@ -50,7 +50,7 @@ class Emulator:
 
 
 class BranchingUnavailable(WorkbookError):
-    """The embedded AWS cannot be copied on this machine; whoever wanted a copy deploys instead."""
+    """The embedded AWS cannot be copied on this machine; deploying is the alternative."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(
@@ -62,13 +62,13 @@ class BranchingUnavailable(WorkbookError):
 
 @dataclass(frozen=True)
 class Record:
-    """What the process of a home's embedded AWS wrote down about itself.
+    """What the process of a home's embedded AWS has recorded about itself.
 
     Attributes
     ----------
     port : of its listener on the loopback interface.
-    secret : what a request to copy or to move has to carry; only who can read the record knows it.
-    launched : instance id on the command line of its process, which is that of its first ancestor.
+    secret : required in a request to copy or to move; only a process that can read the record knows it.
+    launched : instance id on the command line of its process; a copy has that of its first ancestor.
     """
 
     emulator: Emulator
@@ -78,7 +78,7 @@ class Record:
 
     @classmethod
     def read(cls, home: Path) -> Record | None:
-        """The record of a home; None when there is none, or it is broken."""
+        """The record of a home; None if it is missing or invalid."""
         try:
             data = json.loads(record_file(home).read_text())
             port, instance = int(data["port"]), str(data["instance"])
@@ -94,11 +94,11 @@ def record_file(home: Path) -> Path:
 
 @contextmanager
 def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
-    """Be the only one that starts, copies or replaces the account of a home.
+    """Hold the lock for starting, copying or replacing the account of a home.
 
     Raises
     ------
-    WorkbookError : the home is not writable, or another process is at it for longer than `timeout` seconds.
+    WorkbookError : the home is not writable, or another process holds the lock for longer than `timeout` seconds.
     """
     directory = paths.emulator_dir(home)
     try:
@@ -106,7 +106,7 @@ def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
     except OSError as error:
         raise WorkbookError(
             f"The embedded AWS cannot write to {directory}: {error.strerror}.",
-            "Point WORKBOOK_HOME at a directory you may write to.",
+            "Point WORKBOOK_HOME at a directory you can write to.",
         ) from error
     with lock(directory / "start.lock", timeout):
         yield
@@ -114,11 +114,11 @@ def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
 
 @contextmanager
 def at_rest(home: Path) -> Iterator[None]:
-    """Keep Terraform away from every state of the embedded AWS of a home.
+    """Keep Terraform from using any state of the embedded AWS of a home.
 
     Raises
     ------
-    WorkbookError : an apply, a destroy or a plan is under way.
+    WorkbookError : an apply, a destroy or a plan is running.
     """
     with ExitStack() as stack:
         for run in RunDirectory.all(home, EMBEDDED, stateless=True):
@@ -127,11 +127,11 @@ def at_rest(home: Path) -> Iterator[None]:
 
 
 def find(home: Path | None = None) -> Emulator | None:
-    """The embedded AWS of a home (None: the current one) if it runs; a stale record, or another process on its port, is none."""
+    """The embedded AWS of a home (None: the current one) if it is running; None for a stale record or another process on its port."""
     record = Record.read(home or paths.home())
     if record is None:
         return None
-    # One that is silent is asked again; one that refuses the connection is gone.
+    # A server that does not respond is asked again; one that refuses the connection is gone.
     for _ in range(3):
         try:
             instance = _instance_at(record.port, HEALTH_SECONDS)
@@ -142,9 +142,9 @@ def find(home: Path | None = None) -> Emulator | None:
 
 
 def stop(home: Path | None = None) -> bool:
-    """End the embedded AWS of a home (None: the current one), and with it the account inside. True if one ran.
+    """Stop the embedded AWS of a home (None: the current one), and with it its account. Returns whether one was running.
 
-    Checkpoints and branches of it live on.
+    Its checkpoints and branches keep running.
     """
     home = home or paths.home()
     running, record = find(home), Record.read(home)
@@ -160,7 +160,7 @@ def stop(home: Path | None = None) -> bool:
                 return True
             time.sleep(0.01)
     raise WorkbookError(
-        f"The embedded AWS (process {running.pid}) does not end.", f"End it by hand: kill -9 {running.pid}"
+        f"The embedded AWS (process {running.pid}) did not stop.", f"End it by hand: kill -9 {running.pid}"
     )
 
 
@@ -171,7 +171,7 @@ def copy(home: Path, into: Path) -> Emulator:
 
     Raises
     ------
-    BranchingUnavailable : the process cannot be copied. WorkbookError : nothing runs in `home`, or something runs in `into`.
+    BranchingUnavailable : the process cannot be copied. WorkbookError : no account is running in `home`, or one is running in `into`.
     """
     record = Record.read(home)
     if record is None or find(home) is None:
@@ -194,14 +194,14 @@ def copy(home: Path, into: Path) -> Emulator:
 
 
 def move(home: Path, to: Path, port: int, restored_from: str) -> None:
-    """Make the account of `home` that of the home `to`, on `port` unless another process has it; 0 leaves it on its own port."""
+    """Make the account of `home` the account of the home `to`, on `port` unless another process has it; 0 keeps its own port."""
     record = Record.read(home)
     if record is not None:
         _ask(record, MOVE_PATH, home=str(to), port=port, restored_from=restored_from)
 
 
 def end_unresponsive(home: Path) -> bool:
-    """Kill the recorded process if it still runs as our server but no longer answers; True if there was one."""
+    """Kill the recorded process if it is still our server but no longer responds. Returns whether there was one."""
     record = Record.read(home)
     if record is None:
         return False
@@ -210,7 +210,7 @@ def end_unresponsive(home: Path) -> bool:
         shown = subprocess.run(
             ["ps", "-ww", "-p", str(record.emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10
         )
-        # The id on its command line tells our server, and a copy of it, from another process that got the same pid.
+        # The id on its command line distinguishes our server, and copies of it, from another process that got the same pid.
         ours = record.launched in shown.stdout
     if ours:
         with contextlib.suppress(ProcessLookupError):
@@ -233,7 +233,7 @@ def _ask(record: Record, path: str, **wanted: str | int) -> None:
         text = answer.read(65536).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         raise WorkbookError(
-            f"The embedded AWS (process {record.emulator.pid}) does not answer: {error}.", "Run this again."
+            f"The embedded AWS (process {record.emulator.pid}) is not responding: {error}.", "Run this again."
         ) from error
     finally:
         connection.close()
@@ -244,7 +244,7 @@ def _ask(record: Record, path: str, **wanted: str | int) -> None:
 
 
 def _instance_at(port: int, timeout: float) -> str | None:
-    """Instance id that the server on `port` answers with; None if it is no embedded AWS. TimeoutError if it is silent."""
+    """Instance id reported by the server on `port`; None if that is not an embedded AWS. Raises TimeoutError if it does not respond."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
         connection.request("GET", HEALTH_PATH)
