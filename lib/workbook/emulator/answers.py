@@ -1,4 +1,4 @@
-"""The latest answers, for a client that lost the one it was sent and asks again."""
+"""The latest responses, for a client that lost one and retries."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Answers:
-    """The answers of one account to the latest calls that may have changed it.
+    """The responses of one account to the latest calls that may have changed it.
 
-    An SDK marks its attempts with one id. Carried out twice, an attempt that had succeeded would be refused, as a duplicate or as
-    a thing that no longer exists, in the middle of an apply. A copy of the account keeps the answers: what they report is in it too.
+    An SDK gives all attempts of a call the same id. If a call that had succeeded were carried out again, it would be rejected in the
+    middle of an apply, as a duplicate or because the resource no longer exists. A copy of the account keeps the responses, since it
+    has what they report.
     """
 
     KEPT = 256
-    LONGEST = 64 * 1024  # bytes; what is longer is a list, and asking twice for it does no harm
+    LONGEST = 64 * 1024  # bytes; anything longer is a list, which can safely be requested twice
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
 
     def give(self, environ: dict[str, Any], start_response: Any, application: Application) -> Iterable[bytes]:
-        """The answer of `application`, or the one it gave to an earlier attempt."""
+        """The response of `application`, or the one it gave to an earlier attempt."""
         invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         if not invocation or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
             return application(environ, start_response)
