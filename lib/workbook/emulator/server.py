@@ -32,19 +32,19 @@ SETTINGS = {
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     # Nothing here starts an instance from an image, and loading the images takes a second.
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
-    # A web page in the person's browser must not read this server.
+    # A web page in the user's browser must not read from this server.
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     # A certificate is issued the first time it is described, not after a minute.
     "MOTO_ACM_VALIDATION_WAIT": "0",
     # Objects of any size stay in memory. In a temporary file, a copy of the account would share their read and write position.
     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "0",
 }
-LOG_LIMIT = 2_000_000  # bytes; a longer log starts anew
+LOG_LIMIT = 2_000_000  # bytes; a longer log is truncated
 WATCH_SECONDS = 10.0
-IDLE_SECONDS = 60  # a connection that sends nothing for so long is closed, so that none holds a thread forever
-COPY_SECONDS = 30.0  # for a copy to become reachable
+IDLE_SECONDS = 60  # a connection that is idle for this long is closed, so that none holds a thread forever
+COPY_SECONDS = 30.0  # how long a copy may take to become reachable
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-PORT_SECONDS = 5.0  # for the port of the account before to become free
+PORT_SECONDS = 5.0  # how long to wait for the port of the previous account
 
 log = logging.getLogger("embedded")
 
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _moto() -> Application:
-    """moto's server as an application, each service patched when it is first asked for: loading them all would take seconds."""
+    """moto's server as an application. Each service is patched when it is first used: loading all of them would take seconds."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from workbook.emulator import patches
@@ -82,11 +82,11 @@ def _moto() -> Application:
 
 
 class Server:
-    """One account: answers its requests one at a time, copies itself on request, moves to another home.
+    """One account: handles its requests one at a time, copies itself on request, moves to another home on request.
 
     Parameters
     ----------
-    application : what answers the requests of AWS's clients.
+    application : handles the requests of AWS clients.
     home : where its record and its log are.
     instance : its id.
     """
@@ -98,8 +98,8 @@ class Server:
         self._launched = instance
         self._restored_from = ""
         self._secret = secrets.token_hex(16)
-        # moto's tables are plain dictionaries: two calls at once, one of them walking over what the other adds, now and then end in
-        # a fault that no AWS account would show, in the middle of an apply. One Python process gains nothing from two at once.
+        # moto's tables are plain dictionaries: if one call iterates over what another is changing, it occasionally fails in a way
+        # that no AWS account would, in the middle of an apply. One Python process gains nothing from two calls at once.
         self._one_at_a_time = threading.Lock()
         self._answers = Answers()
         self._accepting: Any = None
@@ -107,7 +107,7 @@ class Server:
     # ── requests ──
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """WSGI: what clients of AWS ask, and the routes of `workbook.emulator.running`."""
+        """WSGI: requests of AWS clients, and the routes of `workbook.emulator.running`."""
         path = environ.get("PATH_INFO")
         if path == HEALTH_PATH:
             return _json(start_response, "200 OK", {"instance": self.instance, "pid": os.getpid()})
@@ -126,7 +126,7 @@ class Server:
     def _control(
         self, environ: dict[str, Any], start_response: Any, act: Callable[[dict[str, Any]], None]
     ) -> Iterable[bytes]:
-        """Copy or move, for a caller that has read the record: neither a web page nor another user of this machine has."""
+        """Copy or move, for a caller that can read the record; a web page or another user of this machine cannot."""
         header = "HTTP_" + SECRET_HEADER.upper().replace("-", "_")
         if environ.get("REQUEST_METHOD") != "POST" or not hmac.compare_digest(
             str(environ.get(header, "")), self._secret
@@ -143,8 +143,8 @@ class Server:
     # ── the process ──
 
     def serve(self, listener: socket.socket, reachable: Callable[[], None] = lambda: None) -> NoReturn:
-        """Answer on `listener` until the process is told to end or its record names another instance."""
-        # Blocked in every thread, and waited for by this one: a handler could miss a signal that comes right before the wait.
+        """Serve on `listener` until the process is asked to end or its record names another instance."""
+        # Blocked in every thread, and waited for by this one: a handler could miss a signal that arrives just before the wait.
         signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
         self._accept(listener)
         self._write_record()
@@ -155,7 +155,7 @@ class Server:
         os._exit(0)
 
     def _accept(self, listener: socket.socket) -> None:
-        """Accept connections on `listener` from now on, and no longer on the one before."""
+        """Accept connections on `listener` from now on, and no longer on the previous one."""
         from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
 
@@ -163,10 +163,10 @@ class Server:
             timeout = IDLE_SECONDS
 
             def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-                """One line for each request would be megabytes for each apply."""
+                """Logs nothing: one line per request would be megabytes per apply."""
 
             def log_error(self, format: str, *args: Any) -> None:
-                """An idle connection that is closed is not an error: clients keep theirs for the next request."""
+                """Closing an idle connection is not an error: clients keep theirs open for the next request."""
                 if not format.startswith("Request timed out"):
                     super().log_error(format, *args)
 
@@ -188,10 +188,10 @@ class Server:
     # ── copies ──
 
     def _copy(self, wanted: dict[str, Any]) -> None:
-        """Copy the account to the home `wanted["home"]` under the id `wanted["instance"]`; returns once the copy can be reached.
+        """Copy the account to the home `wanted["home"]` under the id `wanted["instance"]`; returns once the copy is reachable.
 
-        No request is under way at that moment, so no lock inside moto is held, and nothing is half done. What the copy does not have
-        are moto's own threads; only services outside this stack use any (Step Functions, SWF, Batch, exports of DynamoDB).
+        No request is in progress at that moment, so no lock inside moto is held, and nothing is half done. The copy does not have
+        moto's own threads; only services outside this stack use any (Step Functions, SWF, Batch, DynamoDB exports).
         """
         home, instance = Path(wanted["home"]), str(wanted["instance"])
         with self._one_at_a_time:
@@ -199,7 +199,7 @@ class Server:
         forking.wait(reader, COPY_SECONDS)
 
     def _become(self, home: Path, instance: str, report: forking.Report) -> NoReturn:
-        """In the new process: an account of its own, from what the original was."""
+        """In the new process: become an account of its own."""
         from moto.moto_api._internal import mock_random
 
         self._one_at_a_time = threading.Lock()
@@ -207,14 +207,14 @@ class Server:
         self.home, self.instance, self._restored_from = home, instance, ""
         self._secret = secrets.token_hex(16)
         self._use_home()
-        # Else original and copy would give the same id to different things.
+        # Otherwise original and copy would give different resources the same id.
         mock_random.seed()
         listener = ports.bind()
         os.environ["MOTO_PORT"] = str(listener.getsockname()[1])
         self.serve(listener, report)
 
     def _move(self, wanted: dict[str, Any]) -> None:
-        """Become the account of the home `wanted["home"]`, on the port `wanted["port"]` if it is not 0 and becomes free in time."""
+        """Become the account of the home `wanted["home"]`, on port `wanted["port"]` if it is not 0 and becomes free in time."""
         home, port = Path(wanted["home"]), int(wanted["port"])
         with self._one_at_a_time:
             listener = _bind_once_free(port) if port else None
@@ -236,7 +236,7 @@ class Server:
         for stream in (1, 2):
             os.dup2(output, stream)
         os.close(output)
-        # New objects: a thread that is gone may have held the lock inside an old one.
+        # New objects: a thread that no longer exists may have held the lock inside an old one.
         sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
@@ -269,7 +269,7 @@ class Server:
             record_file(self.home).unlink(missing_ok=True)
 
     def _watch(self) -> None:
-        """End this process once nobody can find it any more, such as after its home was deleted; keep its log short."""
+        """End this process once nothing can find it any more, such as after its home was deleted; keep its log short."""
         missed = 0
         while missed < 2:
             time.sleep(WATCH_SECONDS)
@@ -286,14 +286,14 @@ def _json(start_response: Any, status: str, value: object) -> list[bytes]:
 
 
 def _read_body(environ: dict[str, Any]) -> None:
-    """Take the whole body before the call waits for its turn, so that a client that sends slowly holds nobody up."""
+    """Read the whole body before the call waits for its turn, so that a slow client does not hold up others."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
 
 
 def _bind_once_free(port: int) -> socket.socket | None:
-    """A socket on `port`, as soon as the process that had it is gone; None when it stays taken."""
+    """A socket on `port`, as soon as the process that had it is gone; None if it stays taken."""
     deadline = time.monotonic() + PORT_SECONDS
     while time.monotonic() < deadline:
         try:
