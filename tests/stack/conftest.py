@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ class Stack:
 
     def inventory(self) -> Inventory:
         return self.workbook.inventory(fresh=True)
+
+    @contextmanager
+    def branch(self) -> Iterator[Stack]:
+        """A copy of the account to change and throw away."""
+        with self.workbook.branch() as copy:
+            yield Stack(copy)
 
     def client(self, service: str, region: str | None = None) -> Any:
         return self.workbook.client(service, region)

@@ -1,4 +1,4 @@
-"""Copies of the embedded AWS: branches, checkpoints, restores, and what is left when something is killed at the wrong moment."""
+"""Copies of the embedded AWS: branches, checkpoints, restores, and what is left when something is killed midway."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from workbook.host.run_directory import EMBEDDED, RunDirectory
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Home of an account that is started once, with the services loaded that the tests use; each test gets a copy of it."""
+    """Home of an account that is started once, with the services that the tests use; each test gets a copy of it."""
     home = tmp_path_factory.mktemp("template")
     emulator.start(home)
     create_bucket(home, "template")
@@ -248,7 +248,7 @@ def test_a_large_object_is_read_in_both_while_one_replaces_it(home: Path) -> Non
 
 
 def test_original_and_copy_share_no_open_file(home: Path) -> None:
-    """Both would move one position in it. moto puts large objects into temporary files unless it is told otherwise."""
+    """They would share the position in it. By default, moto keeps large objects in temporary files."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("this system does not show open files in /proc")
     create_bucket(home, "large")
@@ -455,10 +455,10 @@ def test_a_checkpoint_whose_process_was_killed(home: Path) -> None:
     before = emulator.find(home)
     with pytest.raises(WorkbookError) as raised:
         restore("lost")
-    assert raised.value.cause == "The process of checkpoint 'lost' has ended, and the account with it."
+    assert raised.value.cause == "The process of checkpoint 'lost' has ended, so its account is lost."
     assert raised.value.next_step == "Checkpoints: kept."
     assert emulator.find(home) == before, "the account that runs is left alone"
-    assert save("new").dropped == (), "a dead one is not worth a word"
+    assert save("new").dropped == (), "a dead one is removed without being reported"
     assert [checkpoint.name for checkpoint in listed()] == ["kept", "new"]
 
 
@@ -479,7 +479,7 @@ def test_without_a_running_account_a_checkpoint_is_restored_all_the_same(
     assert (buckets(home), names(run), run.instance) == ({"saved"}, {"saved"}, restored.instance)
 
 
-def test_a_port_that_somebody_took_is_not_waited_for_forever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_stays_taken_is_not_waited_for_forever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "impatient"
     with server(home, "server.PORT_SECONDS = 0.3"), socket.create_server(("127.0.0.1", free_port())) as in_the_way:
         create_bucket(home, "saved")
@@ -606,7 +606,7 @@ def test_during_an_apply_of_an_environment_without_a_state_everything_is_refused
 
 @pytest.fixture
 def terraform(home: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start a real Terraform on a root that waits for a file, with the state of dev; built in, so that nothing is fetched."""
+    """Starts a real Terraform on a root that waits for a file, with the state of dev. It needs no provider download."""
     binary = shutil.which("terraform")
     if binary is None:
         pytest.skip("no terraform on the PATH")
@@ -657,8 +657,8 @@ def test_terraforms_own_lock_is_seen_and_respected(
     assert names(run) == {"slow"}
     save("after")
     with run.at_rest():
-        told = terraform("plan", "-lock-timeout=0s").communicate(timeout=120)[0]
-        assert "Error acquiring the state lock" in told
+        refusal = terraform("plan", "-lock-timeout=0s").communicate(timeout=120)[0]
+        assert "Error acquiring the state lock" in refusal
         waiting = terraform("plan", "-lock-timeout=60s")
         time.sleep(2)
         assert waiting.poll() is None
@@ -676,20 +676,27 @@ def in_another_process(code: str, *arguments: str) -> int:
 RESTORE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from workbook.emulator import branches, restoring
+from workbook.emulator import branches
 from workbook.host import run_directory
 
-files = {module.__file__ for module in (restoring, run_directory)}
-steps = {"restore", "finish", "become", "_write"}
+left = 0
+
+def step():
+    global left
+    left -= 1
+    if left == 0:
+        os._exit(9)
+
+def audit(event, arguments):
+    written = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if written or event in ("os.kill", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "socket.connect"):
+        step()
 
 def trace(frame, event, argument):
-    global left
-    if frame.f_code.co_filename not in files or frame.f_code.co_name not in steps:
+    if frame.f_code.co_filename != run_directory.__file__ or frame.f_code.co_name != "become":
         return None
     if event == "line":
-        left -= 1
-        if left == 0:
-            os._exit(9)
+        step()
     return trace
 
 for line in sys.stdin:
@@ -698,8 +705,8 @@ for line in sys.stdin:
     if (child := os.fork()) == 0:
         left = int(number)
         sys.settrace(trace)
+        sys.addaudithook(audit)
         branches.restore("saved", Path(home))
-        sys.settrace(None)
         print(int(number) - left, flush=True)
         os._exit(0)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9:
@@ -707,8 +714,8 @@ for line in sys.stdin:
 """
 
 
-def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home: Path, tmp_path: Path) -> None:
-    """The process dies before each line of the restore and of the replacement of a state, as often as that line runs."""
+def test_a_restore_killed_at_any_step_leaves_account_and_state_in_agreement(home: Path, tmp_path: Path) -> None:
+    """The process dies before every change it makes (to a file, by a request, by a signal), and midway in a state's."""
     create_bucket(home, "saved")
     deployed(home, "dev", "saved")
     save("saved")
@@ -719,14 +726,14 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
     in_the_account = {"saved": {"saved"}, "": {"saved", "unsaved"}}
     in_the_states = {"saved": {"dev": {"saved"}, "new": set()}, "": {"dev": {"unsaved", "more"}, "new": {"unsaved"}}}
 
-    def killed_at(line: int) -> tuple[str, str]:
-        """Restore in a copy of all this, killed before a line.
+    def killed_at(step: int) -> tuple[str, str]:
+        """Restore in a copy of all this, killed before a step.
 
         Returns
         -------
-        "killed", or the number of lines if it was not; and the name of the checkpoint that the account comes from.
+        "killed", or the number of steps if it was not; and the name of the checkpoint that the account comes from.
         """
-        copy = tmp_path / f"killed-at-{line}"
+        copy = tmp_path / f"killed-at-{step}"
         fork(copy, home)
         sleeping = copy / "checkpoints" / "saved.0"
         fork(sleeping, checkpoint.home)
@@ -734,7 +741,7 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
         old = emulator.find(copy)
         assert old is not None
         try:
-            print(line, copy, file=restorer.stdin, flush=True)
+            print(step, copy, file=restorer.stdin, flush=True)
             said = restorer.stdout.readline().strip()
             found = emulator.find(copy)
             for run in RunDirectory.all(copy, EMBEDDED):
@@ -761,16 +768,16 @@ def test_a_restore_killed_at_any_line_leaves_account_and_state_in_agreement(home
     )
     try:
         number, which = killed_at(0)
-        lines = int(number)
-        assert (lines > 60, which) == (True, "saved")
-        outcomes = [killed_at(line) for line in range(1, lines + 1)]
+        steps = int(number)
+        assert (steps > 60, which) == (True, "saved")
+        outcomes = [killed_at(step) for step in range(1, steps + 1)]
     finally:
         restorer.kill()
         restorer.wait(timeout=10)
-    assert [said for said, _ in outcomes] == ["killed"] * lines
+    assert [said for said, _ in outcomes] == ["killed"] * steps
     after = [which for _, which in outcomes]
     switched = after.index("saved")
-    assert 0 < switched < lines and set(after[:switched]) == {""} and set(after[switched:]) == {"saved"}
+    assert 0 < switched < steps and set(after[:switched]) == {""} and set(after[switched:]) == {"saved"}
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -830,7 +837,7 @@ def test_the_branch_of_a_process_that_was_killed_is_removed_by_the_next(home: Pa
         assert pid(left) == process, "its owner lives"
     owner.kill()
     owner.wait(timeout=10)
-    assert pid(left) == process, "nobody has noticed yet"
+    assert pid(left) == process, "nothing has removed it yet"
     with branch(home):
         assert not left.exists() and ended(process)
 
@@ -893,7 +900,8 @@ def test_a_copy_ends_by_itself_when_its_directory_is_removed(home: Path, tmp_pat
 def server(home: Path, change: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server that runs with something changed in it."""
     emulator_dir(home).mkdir(parents=True)
-    code = f"import os, sys; from workbook.emulator import server\nfrom workbook.host import ports\n{change}\nserver.main(sys.argv[1:])"
+    imports = "import os, sys\nfrom workbook.emulator import server\nfrom workbook.host import ports\n"
+    code = f"{imports}{change}\nserver.main(sys.argv[1:])"
     started = subprocess.Popen(
         [sys.executable, "-c", code, "--instance", os.urandom(8).hex()],
         env={**os.environ, "WORKBOOK_HOME": str(home)},

@@ -230,6 +230,50 @@ def test_the_parts_of_a_layer_refer_to_each_other_by_name(inventory: Inventory) 
     refers("roles", "boundary", "policies")
 
 
+@pytest.mark.parametrize(
+    ("table", "ids", "names", "other"),
+    [
+        ("subnets", "vpc_id", "vpc", "vpcs"),
+        ("internet_gateways", "vpc_id", "vpc", "vpcs"),
+        ("routes", "subnet_ids", "subnets", "subnets"),
+        ("nat_gateways", "subnet_id", "subnet", "subnets"),
+        ("endpoints", "subnet_ids", "subnets", "subnets"),
+        ("endpoints", "group_ids", "security_groups", "security_groups"),
+        ("endpoint_policy_statements", "endpoint_id", "endpoint", "endpoints"),
+        ("nacl_entries", "subnet_ids", "subnets", "subnets"),
+        ("security_group_rules", "group_id", "security_group", "security_groups"),
+        ("flow_logs", "resource_id", "resource", "vpcs"),
+        ("services", "cluster_arn", "cluster", "clusters"),
+        ("services", "subnet_ids", "subnets", "subnets"),
+        ("services", "group_ids", "security_groups", "security_groups"),
+        ("services", "target_group_arns", "target_groups", "target_groups"),
+        ("load_balancers", "subnet_ids", "subnets", "subnets"),
+        ("load_balancers", "group_ids", "security_groups", "security_groups"),
+        ("listeners", "load_balancer_arn", "load_balancer", "load_balancers"),
+        ("listeners", "target_group_arns", "target", "target_groups"),
+        ("roles", "boundary_arn", "boundary", "policies"),
+        ("roles", "attached_policy_arns", "attached_policies", "policies"),
+        ("iam_statements", "policy_arn", "policy", "policies"),
+    ],
+)
+def test_ids_and_names_are_of_the_same_resources(
+    inventory: Inventory, table: str, ids: str, names: str, other: str
+) -> None:
+    known = {id: row.name for id, row in inventory.by_key(other).items()}
+    rows = inventory.rows(table)
+    assert any(getattr(row, ids) for row in rows)
+    for row in rows:
+        of, called = getattr(row, ids), getattr(row, names)
+        assert sorted(known[id] for id in ([of] if isinstance(of, str) else of)) == sorted(
+            [called] if isinstance(called, str) else called
+        )
+
+
+def test_a_service_and_its_autoscaling_have_one_resource_id(inventory: Inventory) -> None:
+    (service,) = inventory.rows("services")
+    assert [row.service for row in inventory.rows("autoscaling", resource_id=service.resource_id)] == [service.name]
+
+
 # ── changes in AWS are seen ──
 
 

@@ -492,3 +492,28 @@ def test_the_simulator_gets_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(simulator_process, "find_node", lambda: ([str(shows)], []))
     simulator_process.simulate([{}])
     assert "AWS_" not in (tmp_path / "environment").read_text()
+
+
+THEIRS = "arn:aws:iam::aws:policy/Hold"
+
+
+def test_policies_that_share_a_name_are_told_apart(dev: Inventory, simulator: Path) -> None:
+    """A policy of AWS and one of ours, with one name and one statement id: a condition of the one is none of the other."""
+    deny = {"Sid": "Hold", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+    elsewhere = {**deny, "Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}
+    ours = attach(dev, TASK, "Hold", {"Statement": [deny]})
+    arn = next(row.policy_arn for row in ours.rows("iam_statements", policy="Hold"))
+    theirs = change(
+        attach(dev, TASK, "Hold", {"Statement": [elsewhere]}),
+        "iam_statements",
+        {"policy": "Hold"},
+        policy_arn=THEIRS,
+    )
+    (role,) = ours.rows("roles", name=TASK)
+    names, arns = [*role.attached_policies, "Hold"], [*role.attached_policy_arns, THEIRS]
+    both = change(ours, "roles", {"name": TASK}, attached_policies=names, attached_policy_arns=arns).replace(
+        iam_statements=[*ours.rows("iam_statements"), *theirs.rows("iam_statements", policy="Hold")]
+    )
+    alone, answer = decide([(ours, READ), (both, READ)])
+    assert (alone.verdict, alone.policy) == ("deny", "Hold")
+    assert (answer.verdict, answer.policy, answer.statement) == ("deny", arn, "Hold")

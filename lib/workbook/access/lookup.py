@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from workbook.access.request import ANONYMOUS, DEPLOYER, Request
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row
+from workbook.inventory.names import last
 
 Facts = dict[str, Any]
 
@@ -116,9 +118,11 @@ def _role(inventory: Inventory, role: Row) -> Facts:
     rows = [row for row in inventory.rows("iam_statements") if role.name in row.roles]
     attached = [row for row in rows if row.kind == "attached"]
     inline = [row for row in rows if row.kind == "inline"]
+    # AWS's policies, ours and inline ones can share a name; then the ARN says which one decided.
+    shared = Counter([*map(last, role.attached_policy_arns), *role.inline_policies])
     own = [
         *(
-            (arn.rsplit("/", 1)[-1], [row.statement for row in attached if row.policy_arn == arn])
+            (last(arn) if shared[last(arn)] == 1 else arn, [row.statement for row in attached if row.policy_arn == arn])
             for arn in role.attached_policy_arns
         ),
         *((name, [row.statement for row in inline if row.policy == name]) for name in role.inline_policies),

@@ -159,7 +159,9 @@ def image_path(view: View) -> Iterator[Evidence]:
                 "private registries, so it is pulled through NAT.",
             )
         else:
-            yield evidence(container.name, container.image, any(container.image.startswith(uri) for uri in registries))
+            # A repository's name may be the beginning of another's.
+            ours = any(f"{container.image}:".startswith((f"{uri}:", f"{uri}@")) for uri in registries)
+            yield evidence(container.name, container.image, ours)
 
 
 @claim("ECS-S3-CHECK", "medium", "The startup command checks the data bucket with aws s3 ls.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from typing import Any
 
@@ -34,6 +34,11 @@ def meant_private(view: View) -> list[Any]:
     return [subnet for subnet in view["subnets"] if "private" in subnet.name.split("-")]
 
 
+def vpcs_of(rows: Iterable[Any]) -> list[str]:
+    """Ids of the VPCs that some resources are in."""
+    return list(dict.fromkeys(row.vpc_id for row in rows))
+
+
 @claim("VPC-OWN", "high", "The system runs in its own VPC, with private addresses.")
 def own(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
@@ -42,17 +47,18 @@ def own(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-MULTI-AZ", "high", "Public and private subnets each span at least three Availability Zones.")
 def multi_az(view: View) -> Iterator[Evidence]:
-    if view["subnets"]:
+    for vpc in vpcs_of(view["subnets"]):
         for tier in ("public", "private"):
-            zones = sorted({subnet.az for subnet in view["subnets"] if subnet.tier == tier})
+            zones = sorted({subnet.az for subnet in view.rows("subnets", vpc_id=vpc, tier=tier)})
             yield evidence(f"{tier} subnets", ", ".join(zones) or "none", len(zones) >= 3)
 
 
 @claim("VPC-TIERS", "high", "Every zone has both a public and a private subnet.")
 def tiers(view: View) -> Iterator[Evidence]:
-    for az in sorted({subnet.az for subnet in view["subnets"]}):
-        found = sorted(subnet.tier for subnet in view["subnets"] if subnet.az == az)
-        yield evidence(az, ", ".join(found), {"public", "private"} == set(found))
+    for vpc in vpcs_of(view["subnets"]):
+        for az in sorted({subnet.az for subnet in view.rows("subnets", vpc_id=vpc)}):
+            found = sorted(subnet.tier for subnet in view.rows("subnets", vpc_id=vpc, az=az))
+            yield evidence(az, ", ".join(found), {"public", "private"} == set(found))
 
 
 @claim("VPC-PRIVATE-NO-IGW", "critical", "No private subnet has a route to the internet gateway.")
@@ -94,10 +100,10 @@ def nat(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-NAT-PER-AZ", "medium", "Each zone has its own NAT gateway, so losing a zone does not cut off the others.")
 def nat_per_az(view: View) -> Iterator[Evidence]:
-    zones = {subnet.az for subnet in view["subnets"] if subnet.tier == "private"}
-    gateways = [gateway for gateway in view["nat_gateways"] if gateway.state == "available"]
-    without = sorted(zones - {gateway.az for gateway in gateways})
-    for gateway in gateways:
+    for gateway in view.rows("nat_gateways", state="available"):
+        gateways = view.rows("nat_gateways", state="available", vpc_id=gateway.vpc_id)
+        zones = {subnet.az for subnet in view.rows("subnets", vpc_id=gateway.vpc_id, tier="private")}
+        without = sorted(zones - {other.az for other in gateways})
         if len(gateways) == 1 and without:
             reason = (
                 "In dev one NAT gateway serves all zones to save cost; "
@@ -139,12 +145,14 @@ def main_route_table(view: View) -> Iterator[Evidence]:
     "The VPC has endpoints for S3, CloudWatch Logs and both parts of ECR (API and Docker registry).",
 )
 def endpoints(view: View) -> Iterator[Evidence]:
-    by_service = {endpoint.service: endpoint for endpoint in view["endpoints"]}
-    if view["vpcs"]:
+    for vpc in view["vpcs"]:
         for service in NEEDED_ENDPOINTS:
-            endpoint = by_service.get(service)
-            what = f"{endpoint.type} endpoint, {endpoint.state}" if endpoint else f"no endpoint for {service}"
-            yield evidence(endpoint.name if endpoint else service, what, endpoint and endpoint.state == "available")
+            found = view.rows("endpoints", vpc_id=vpc.vpc_id, service=service)
+            for endpoint in found:
+                what = f"{endpoint.type} endpoint, {endpoint.state}"
+                yield evidence(endpoint.name, what, endpoint.state == "available")
+            if not found:
+                yield evidence(service, f"no endpoint for {service}", False)
 
 
 @claim(
@@ -165,14 +173,13 @@ def s3_route(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-ENDPOINT-SUBNETS", "medium", "Each interface endpoint has an address in every private subnet.")
 def endpoint_subnets(view: View) -> Iterator[Evidence]:
-    private = {subnet.subnet_id for subnet in meant_private(view)}
-    for endpoint in view["endpoints"]:
-        if endpoint.type == "Interface":
-            yield evidence(
-                endpoint.name,
-                f"in {len(endpoint.subnet_ids)} of {len(private)} private subnets",
-                private and set(endpoint.subnet_ids) == private,
-            )
+    for endpoint in view.rows("endpoints", type="Interface"):
+        private = {subnet.subnet_id for subnet in meant_private(view) if subnet.vpc_id == endpoint.vpc_id}
+        yield evidence(
+            endpoint.name,
+            f"in {len(endpoint.subnet_ids)} of {len(private)} private subnets",
+            private and set(endpoint.subnet_ids) == private,
+        )
 
 
 @claim(

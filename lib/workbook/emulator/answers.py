@@ -1,4 +1,4 @@
-"""The latest responses, for a client that lost one and retries."""
+"""The latest answers, for a client that did not receive one and asks again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class Answers:
     """The responses of one account to the latest calls that may have changed it.
 
-    An SDK gives all attempts of a call the same id. If a call that had succeeded were carried out again, it would be rejected in the
-    middle of an apply, as a duplicate or because the resource no longer exists. A copy of the account keeps the responses, since it
-    has what they report.
+    An SDK marks all attempts of a call with one id. If a call that had succeeded were carried out again, it would be
+    refused, as a duplicate or because the thing no longer exists, in the middle of an apply. A copy of the account
+    keeps these answers, since it contains what they report.
     """
 
     KEPT = 256
-    LONGEST = 64 * 1024  # bytes; anything longer is a list, which can safely be requested twice
+    LONGEST = 64 * 1024  # bytes; a longer answer is a list, and asking for it twice does no harm
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()

@@ -1,9 +1,9 @@
 """Copies of the embedded AWS: checkpoints to return to, branches to change and throw away.
 
-A copy is a process of its own, forked from the running one, with a home of its own and the Terraform states that describe it. At first
-it takes hardly any memory, since both share what neither has changed. A checkpoint is a copy that is never changed; it is in
-`checkpoints` below the home, lasts as long as its process, and can be restored any number of times. A branch is in `branches` and lasts
-as long as the block that opened it.
+A copy is a separate process, forked from the running one, with its own home and the Terraform states that describe it.
+Making one takes some 20 ms and hardly any memory, since the two share everything that neither has changed. A checkpoint
+is a copy that stays unchanged, in `checkpoints` below the home; it lasts as long as its process and can be restored any
+number of times. A branch, in `branches` below the home, lasts as long as the block that opened it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Checkpoint:
     home : where its process record and its states are.
     saved_at : seconds since 1970.
     resources : number of resources in its Terraform states.
-    alive : whether its process is running; if not, the account is gone.
-    memory : bytes it uses; pages shared with other copies are counted in equal parts (Linux; elsewhere they count in full). 0 if it
-        is not alive.
+    alive : whether its process is running; if not, the account is lost.
+    memory : bytes it uses. On Linux, a page shared by several processes counts in equal parts for each; elsewhere it
+        counts in full for each. 0 if it is not alive.
     """
 
     name: str
@@ -73,7 +73,7 @@ def fork(into: Path, home: Path | None = None) -> Emulator:
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : Terraform is running in `home`, no account is running there, or one is already running in `into`.
+    WorkbookError : Terraform is working in `home`, no account is running there, or one is already running in `into`.
     """
     home, into = _home(home), into.resolve()
     with running.held(home):
@@ -86,15 +86,15 @@ def fork(into: Path, home: Path | None = None) -> Emulator:
 
 
 def save(name: str, home: Path | None = None) -> Saved:
-    """Save the account as it is now under a name; an existing checkpoint of that name is replaced.
+    """Keep the account as it is now under a name. An existing checkpoint of that name is replaced.
 
-    The oldest checkpoints are dropped while together they use more than `MEMORY` (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB) or there
-    are more than `MOST`; the new one is always kept.
+    While the checkpoints use more than `MEMORY` together (or `WORKBOOK_CHECKPOINT_MEMORY`, in MB), or number more than
+    `MOST`, the oldest is dropped; the new one never is.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : the name is not valid, or Terraform is running.
+    WorkbookError : the name is not valid, or Terraform is working.
     """
     if not _NAME.fullmatch(name):
         raise WorkbookError(
@@ -117,16 +117,16 @@ def save(name: str, home: Path | None = None) -> Saved:
 
 
 def restore(name: str, home: Path | None = None) -> Emulator:
-    """Replace the running account, if any, and its states with a copy of a checkpoint, which is kept.
+    """Replace the running account, if any, and its states by a copy of a checkpoint, which itself stays as it is.
 
-    The copy uses the port of the account that it replaces, so that clients and kernels stay connected; it has a new
-    `instance`, and `restored_from` names the checkpoint. Saved plans are removed. `workbook.emulator.restoring` describes what a
-    kill leaves behind.
+    The copy takes over the port of the account it replaces, so clients and kernels stay connected. It has a new
+    `instance`, and its `restored_from` names the checkpoint. Saved plans are removed. `workbook.emulator.restoring`
+    says what a kill leaves behind.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : no such checkpoint, its process has ended, or Terraform is running.
+    WorkbookError : no such checkpoint, its process has ended, or Terraform is working.
     """
     home = _home(home)
     with running.held(home):
@@ -134,7 +134,7 @@ def restore(name: str, home: Path | None = None) -> Emulator:
         chosen = _named(home, name)
         if not chosen.alive:
             raise WorkbookError(
-                f"The process of checkpoint {name!r} has ended, and the account with it.",
+                f"The process of checkpoint {name!r} has ended, so its account is lost.",
                 _others(home, f"Deploy instead, and save {name!r} again"),
             )
         with running.at_rest(home):
@@ -158,14 +158,14 @@ def drop(name: str, home: Path | None = None) -> None:
 
 
 def listed(home: Path | None = None) -> list[Checkpoint]:
-    """The checkpoints of a home, oldest first; one whose process has ended is listed until the next one is saved."""
-    # While a checkpoint is being replaced, both exist for a moment: the later one counts.
+    """The checkpoints of a home, oldest first. One whose process has ended is listed until the next save."""
+    # While one is being replaced, both exist for a moment: the later one counts.
     latest = {checkpoint.name: checkpoint for checkpoint in _entries(_home(home))}
     return sorted(latest.values(), key=lambda checkpoint: checkpoint.saved_at)
 
 
 def _enter(directory: Path, name: str) -> None:
-    """Make the copy in `directory` a checkpoint: a copy without this entry is left over from an interrupted save."""
+    """Make the copy in `directory` a checkpoint: without this entry it is what an interrupted save left behind."""
     resources = sum(
         len(resource.get("instances", []))
         for run in RunDirectory.all(directory, EMBEDDED)
@@ -205,7 +205,10 @@ def _others(home: Path, otherwise: str) -> str:
 
 
 def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
-    """Remove what the checkpoint in `new` replaces and what has ended, then the oldest beyond the limits; returns the latter's names."""
+    """Remove what the checkpoint in `new` replaces, what has ended, and the oldest beyond the limits.
+
+    Returns the names of those removed because of a limit.
+    """
     entries = {checkpoint.home: checkpoint for checkpoint in _entries(home)}
     for directory in (home / "checkpoints").iterdir():
         other = entries.get(directory)
@@ -213,7 +216,7 @@ def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
             _remove(directory)
     dropped: list[str] = []
     while True:
-        # Measured again each time: memory that a dropped checkpoint shared with only one other now counts in full for that one.
+        # Measured each time: dropping one can leave memory that it shared to another alone.
         left = _entries(home)
         fits = len(left) <= MOST and sum(checkpoint.memory for checkpoint in left) <= limit
         oldest = next((checkpoint for checkpoint in left if checkpoint.home != new), None)
@@ -257,12 +260,12 @@ def _memory(pid: int) -> int:
 def branch(home: Path | None = None) -> Iterator[Path]:
     """A copy of the account of a home (None: the current one) to change and throw away; yields the home of the copy.
 
-    It is ended and removed when the block ends. What killed processes left behind is removed by the next branch.
+    It is ended and removed at the end of the block. What killed processes left behind is removed by the next call.
 
     Raises
     ------
     BranchingUnavailable : the process cannot be copied on this machine.
-    WorkbookError : Terraform is running in `home`.
+    WorkbookError : Terraform is working in `home`.
     """
     home = _home(home)
     directory = home / "branches" / secrets.token_hex(4)
@@ -280,7 +283,7 @@ def branch(home: Path | None = None) -> Iterator[Path]:
 
 
 def _remove_left_behind(home: Path) -> None:
-    """Remove the branches whose owner ended without removing them: the kernel has released its lock. The caller holds `held`."""
+    """Remove the branches whose owner was killed, which released its lock. The caller holds `held`."""
     for directory in (home / "branches").glob("*"):
         with ExitStack() as owned:
             try:
@@ -298,7 +301,10 @@ def _owner(directory: Path) -> Path:
 
 
 def stop_all(home: Path | None = None) -> int:
-    """End the account of a home and every copy below it, and remove the copies; returns how many processes ended."""
+    """End the account of a home and every copy below it, and remove the copies.
+
+    Returns the number of processes ended.
+    """
     home = _home(home)
     if not home.is_dir():
         return 0
@@ -316,7 +322,7 @@ def _stop_all(home: Path) -> int:
 
 
 def _remove(copy: Path) -> int:
-    """End a copy and every copy of it, and remove its home; returns how many processes ended."""
+    """End a copy and every copy below it, and remove its home; returns the number of processes ended."""
     ended = _stop_all(copy) if copy.is_dir() else 0
     shutil.rmtree(copy, ignore_errors=True)
     return ended

@@ -1,4 +1,4 @@
-"""Copies this process by fork: the copy is not a child of the original, and shares no connection, listener or pipe with it."""
+"""Copies this process by fork. The copy belongs to init and shares no socket or pipe with the original."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CannotCopy(Exception):
 def fork(run: Callable[[Report], NoReturn]) -> int:
     """Start `run` in a copy of this process.
 
-    The calling thread is the only one that exists in the copy, and is its main thread. Locks held by other threads stay locked there,
-    except those that Python resets itself (imports, logging, threading), so `run` must use none of the old ones.
+    In the copy, the calling thread is the main thread and the only one. Locks held by other threads stay held there,
+    except those that Python resets (imports, logging, threading), so `run` must not use any of the others.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def fork(run: Callable[[Report], NoReturn]) -> int:
     if not hasattr(os, "fork"):
         raise CannotCopy("this system has no fork")
     reader, writer = os.pipe()
-    # A collection writes to every object it visits, and a page that was written to is no longer shared with the copy.
+    # A garbage collection writes to every object that it visits, and a page that is written to is no longer shared.
     gc.freeze()
     try:
         child = os.fork()
@@ -59,7 +59,7 @@ def wait(reader: int, seconds: float) -> None:
 
     Raises
     ------
-    CannotCopy : it ended first, or did not report in time; the message is what it said.
+    CannotCopy : it ended first (with its last words), or took longer than `seconds`.
     """
     said = b""
     deadline = time.monotonic() + seconds
@@ -76,7 +76,7 @@ def wait(reader: int, seconds: float) -> None:
 
 
 def _leave(run: Callable[[Report], NoReturn], writer: int) -> NoReturn:
-    """In the new process: fork again, so that init collects the exit code, and run."""
+    """In the new process: fork once more, so that init adopts the copy, and run."""
     reported = False
     try:
         os.setsid()
@@ -100,10 +100,10 @@ def _leave(run: Callable[[Report], NoReturn], writer: int) -> NoReturn:
 
 
 def _disconnect(keep: int) -> None:
-    """Release every socket and pipe inherited from the original, so that its clients notice when it ends.
+    """Give up every socket and pipe inherited from the original, so that its clients notice when it ends.
 
-    The descriptor numbers are not freed but point to the null device: objects of threads that no longer exist might otherwise close
-    a number that has been reused by then.
+    The null device takes their place: objects left over from the original's threads still refer to these descriptors,
+    and may close them later, when a closed number would belong to something else.
     """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in _descriptors():

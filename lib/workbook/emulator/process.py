@@ -30,7 +30,7 @@ _STRIPPED = re.compile(
 
 
 def start(home: Path | None = None, timeout: float = running.START_SECONDS) -> Emulator:
-    """The running embedded AWS of a home, started if necessary; safe when two kernels start it at once.
+    """The running embedded AWS of a home, started if necessary; safe when two kernels start at once.
 
     An interrupted restore is finished first.
 
@@ -51,7 +51,7 @@ def start(home: Path | None = None, timeout: float = running.START_SECONDS) -> E
 def start_for(run: RunDirectory, timeout: float = running.START_SECONDS) -> tuple[Emulator, Path | None]:
     """The running embedded AWS of the home of `run`, started if necessary, and recorded as the account of `run`.
 
-    Both happen under one lock, so that no restore can replace account and state in between.
+    Both happen under one lock, so that no restore can come between them.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def forced_port() -> int:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The server's environment variables for a home: those of this process, without any that could point it elsewhere."""
+    """The environment variables of a server: those of this process, without any that could lead it elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not _STRIPPED.match(name)}
     library = str(Path(__file__).resolve().parents[2])
     inherited = kept.get("PYTHONPATH")
@@ -105,7 +105,7 @@ def environment(home: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Also keeps Python from asking macOS for its proxies, after which a fork could abort.
+        # Also keeps Python from asking macOS for its proxy settings, after which a fork may abort.
         "NO_PROXY": "*",
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }

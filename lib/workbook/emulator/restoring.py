@@ -1,22 +1,25 @@
-"""Replaces the running account with a copy of a checkpoint, so that a kill at any moment leaves account and state consistent.
+"""Replaces the running account by a copy of a checkpoint. A kill at any moment leaves account and state in agreement.
 
-A home has one account (its record, `embedded/emulator.json`) and states, each with the id of the account it describes
-(`instance` in its run directory). A state with a different id from the running account's is set aside by `RunDirectory.adopt` and never
-used. The steps of a restore, and what a kill (of this process, at any point) leaves behind:
+A home has one account (its record, `embedded/emulator.json`) and several states, each with the id of the account it
+describes (`instance` in its run directory). A state with the id of another account is set aside by `RunDirectory.adopt`
+and never used. The steps of a restore:
 
-1. The checkpoint is copied to the directory `restoring` in the home: process, states, stamps, under a new id.
-   Killed here: the old account and its states are untouched; the copy is thrown away by the next command.
-2. `restoring/journal.json` is written, atomically. From here on, the restore is finished by the next command: starting,
-   saving, restoring and branching all call `finish` first.
-3. The old account is ended, which frees its port.
+1. The checkpoint is copied to `restoring` in the home: the process, under a new id, with its states and stamps.
+2. `restoring/journal.json` is written, in one piece. From here on, the restore will be finished.
+3. The old account ends, which frees its port.
 4. The copy moves in: it binds that port and writes the record of the home.
-5. The states are replaced; in each run directory the id is written last.
+5. The states are replaced. In each run directory the id is written last.
 6. `restoring` is removed.
 
-Killed between 3 and 6: until something calls `start`, `find` returns no account, or the restored one while the states still have the
-id of the old one, which counts as set aside. If the copy itself dies before step 4, the restore is undone: before step 3 nothing has
-happened to the old account; after it, neither account is left and the next start sets the states aside. The order matters: the old
-account is ended only once the new one exists, and no state has the id of the new account before it is that account's state.
+If this process is killed, the next call that takes the lock of the home (`start` is one) calls `finish` first:
+
+- Before 2, the copy is thrown away. The old account and its states were never touched.
+- From 2 on, the remaining steps are carried out. Until then, `find` returns the old account, none, or the restored one;
+  the states carry the id of the old account, or they have been replaced.
+
+If the copy itself dies before step 4, the restore is taken back: before step 3 the old account is still there,
+afterwards there is none, and the next start sets the old states aside. Hence the order: the old account ends only once
+the new one exists, and a state carries the id of the new account only once it describes it.
 """
 
 from __future__ import annotations
@@ -34,13 +37,13 @@ _JOURNAL = "journal.json"
 
 
 def restore(home: Path, checkpoint: Path, name: str, port: int) -> None:
-    """Replace the account of `home` with a copy of the checkpoint. The caller holds `held` and `at_rest` of `home`.
+    """Replace the account of `home` by a copy of a checkpoint. The caller holds `held` and `at_rest` of `home`.
 
     Parameters
     ----------
-    checkpoint : home of the checkpoint.
-    name : name of the checkpoint.
-    port : the port to use if no account is running; 0 for any.
+    checkpoint : home of the sleeping copy.
+    name : what the checkpoint is called.
+    port : used if no account is running now; 0 for any.
     """
     staging = _staging(home)
     record = running.Record.read(home)
@@ -61,9 +64,9 @@ def restore(home: Path, checkpoint: Path, name: str, port: int) -> None:
 
 
 def finish(home: Path) -> None:
-    """Finish an interrupted restore, or undo it if its account is gone. The caller holds `held`.
+    """Finish an interrupted restore, or take it back if its account is gone. The caller holds `held`.
 
-    It may repeat steps that were already done; each is safe to repeat.
+    Repeating steps that were already done does no harm.
     """
     staging = _staging(home)
     if not staging.is_dir():
@@ -87,8 +90,7 @@ def finish(home: Path) -> None:
         run = RunDirectory(home, restored.environment, EMBEDDED)
         if run.instance != instance:
             run.become(restored, instance)
-    # These two first, so that a directory half removed by a kill is not taken for a restore in progress.
-    running.record_file(staging).unlink(missing_ok=True)
+    # First, so that what a kill leaves of the directory is not taken for a restore that is under way.
     (staging / _JOURNAL).unlink()
     shutil.rmtree(staging)
 

@@ -1,4 +1,4 @@
-"""The running embedded AWS of a home: found by its record, asked for a copy of itself, ended."""
+"""The running embedded AWS of a home: find it, copy it, move it, stop it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Emulator:
     ----------
     url : its address, such as `http://127.0.0.1:41235`; always the IP address, since bucket names in front of a host name fail.
     pid : its process id.
-    instance : random id of this process. The account is in its memory, so a different instance is a different account: an empty
-        one after a start, a copy after a branch or a restore.
-    restored_from : name of the checkpoint that this account was restored from; empty for one that was started.
+    instance : random id of this process. The account lives in its memory, so another instance is another account: an
+        empty one after a start, a copy after a branch or a restore.
+    restored_from : name of the checkpoint this account was restored from; empty if it was not.
     """
 
     url: str
@@ -50,11 +50,11 @@ class Emulator:
 
 
 class BranchingUnavailable(WorkbookError):
-    """The embedded AWS cannot be copied on this machine; deploying is the alternative."""
+    """The embedded AWS cannot be copied on this machine; deploy instead."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(
-            "Checkpoints are not available here: the system cannot copy the process of the embedded AWS.",
+            "Checkpoints are not available here: the system could not copy the process of the embedded AWS.",
             "Deploy instead.",
             detail,
         )
@@ -62,13 +62,14 @@ class BranchingUnavailable(WorkbookError):
 
 @dataclass(frozen=True)
 class Record:
-    """What the process of a home's embedded AWS has recorded about itself.
+    """What the embedded AWS of a home recorded about itself.
 
     Attributes
     ----------
     port : of its listener on the loopback interface.
-    secret : required in a request to copy or to move; only a process that can read the record knows it.
-    launched : instance id on the command line of its process; a copy has that of its first ancestor.
+    secret : every request to copy or move must carry it, so only someone who can read the record can make one.
+    launched : instance id on the command line of the process. A copy has the command line of its original, so this may
+        be the id of an ancestor.
     """
 
     emulator: Emulator
@@ -78,7 +79,7 @@ class Record:
 
     @classmethod
     def read(cls, home: Path) -> Record | None:
-        """The record of a home; None if it is missing or invalid."""
+        """The record of a home; None if it is missing or broken."""
         try:
             data = json.loads(record_file(home).read_text())
             port, instance = int(data["port"]), str(data["instance"])
@@ -94,11 +95,11 @@ def record_file(home: Path) -> Path:
 
 @contextmanager
 def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
-    """Hold the lock for starting, copying or replacing the account of a home.
+    """Keep every other process from starting, copying or replacing the account of a home.
 
     Raises
     ------
-    WorkbookError : the home is not writable, or another process holds the lock for longer than `timeout` seconds.
+    WorkbookError : the home is not writable, or another process holds this for longer than `timeout` seconds.
     """
     directory = paths.emulator_dir(home)
     try:
@@ -114,7 +115,7 @@ def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
 
 @contextmanager
 def at_rest(home: Path) -> Iterator[None]:
-    """Keep Terraform from using any state of the embedded AWS of a home.
+    """Keep Terraform away from every embedded state of a home.
 
     Raises
     ------
@@ -127,11 +128,14 @@ def at_rest(home: Path) -> Iterator[None]:
 
 
 def find(home: Path | None = None) -> Emulator | None:
-    """The embedded AWS of a home (None: the current one) if it is running; None for a stale record or another process on its port."""
+    """The running embedded AWS of a home (None: the current one).
+
+    None if its record is missing or stale, or another process has its port.
+    """
     record = Record.read(home or paths.home())
     if record is None:
         return None
-    # A server that does not respond is asked again; one that refuses the connection is gone.
+    # If it is silent, ask again; if it refuses the connection, it is gone.
     for _ in range(3):
         try:
             instance = _instance_at(record.port, HEALTH_SECONDS)
@@ -171,7 +175,8 @@ def copy(home: Path, into: Path) -> Emulator:
 
     Raises
     ------
-    BranchingUnavailable : the process cannot be copied. WorkbookError : no account is running in `home`, or one is running in `into`.
+    BranchingUnavailable : the process cannot be copied.
+    WorkbookError : no account is running in `home`, or one is already running in `into`.
     """
     record = Record.read(home)
     if record is None or find(home) is None:
@@ -194,14 +199,14 @@ def copy(home: Path, into: Path) -> Emulator:
 
 
 def move(home: Path, to: Path, port: int, restored_from: str) -> None:
-    """Make the account of `home` the account of the home `to`, on `port` unless another process has it; 0 keeps its own port."""
+    """Make the account of `home` that of `to`, on `port` unless another process has it; 0 keeps its present port."""
     record = Record.read(home)
     if record is not None:
         _ask(record, MOVE_PATH, home=str(to), port=port, restored_from=restored_from)
 
 
 def end_unresponsive(home: Path) -> bool:
-    """Kill the recorded process if it is still our server but no longer responds. Returns whether there was one."""
+    """Kill the recorded process if it is still our server but no longer answers; True if there was one."""
     record = Record.read(home)
     if record is None:
         return False
@@ -244,7 +249,7 @@ def _ask(record: Record, path: str, **wanted: str | int) -> None:
 
 
 def _instance_at(port: int, timeout: float) -> str | None:
-    """Instance id reported by the server on `port`; None if that is not an embedded AWS. Raises TimeoutError if it does not respond."""
+    """Instance id reported by the server on `port`; None if it is not an embedded AWS. TimeoutError if it is silent."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
         connection.request("GET", HEALTH_PATH)

@@ -36,15 +36,15 @@ SETTINGS = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     # A certificate is issued the first time it is described, not after a minute.
     "MOTO_ACM_VALIDATION_WAIT": "0",
-    # Objects of any size stay in memory. In a temporary file, a copy of the account would share their read and write position.
+    # Objects of any size stay in memory: a copy of the account would share the position in a temporary file.
     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "0",
 }
 LOG_LIMIT = 2_000_000  # bytes; a longer log is truncated
 WATCH_SECONDS = 10.0
-IDLE_SECONDS = 60  # a connection that is idle for this long is closed, so that none holds a thread forever
-COPY_SECONDS = 30.0  # how long a copy may take to become reachable
+IDLE_SECONDS = 60  # a connection that sends nothing for so long is closed, so that none holds a thread forever
+COPY_SECONDS = 30.0  # until a copy is reachable
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-PORT_SECONDS = 5.0  # how long to wait for the port of the previous account
+PORT_SECONDS = 5.0  # until the port of the previous account is free
 
 log = logging.getLogger("embedded")
 
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _moto() -> Application:
-    """moto's server as an application. Each service is patched when it is first used: loading all of them would take seconds."""
+    """moto's server as an application. A service is loaded and patched on its first request: all take seconds."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from workbook.emulator import patches
@@ -86,8 +86,8 @@ class Server:
 
     Parameters
     ----------
-    application : handles the requests of AWS clients.
-    home : where its record and its log are.
+    application : answers the requests of AWS clients.
+    home : where its record and log are.
     instance : its id.
     """
 
@@ -98,8 +98,9 @@ class Server:
         self._launched = instance
         self._restored_from = ""
         self._secret = secrets.token_hex(16)
-        # moto's tables are plain dictionaries: if one call iterates over what another is changing, it occasionally fails in a way
-        # that no AWS account would, in the middle of an apply. One Python process gains nothing from two calls at once.
+        # moto's tables are plain dictionaries. A call that iterates over one while another call adds to it now and then
+        # fails in a way that AWS never does, in the middle of an apply. One Python process would gain nothing from two
+        # at once.
         self._one_at_a_time = threading.Lock()
         self._answers = Answers()
         self._accepting: Any = None
@@ -107,7 +108,7 @@ class Server:
     # ── requests ──
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """WSGI: requests of AWS clients, and the routes of `workbook.emulator.running`."""
+        """WSGI: the requests of AWS clients, and those of `workbook.emulator.running`."""
         path = environ.get("PATH_INFO")
         if path == HEALTH_PATH:
             return _json(start_response, "200 OK", {"instance": self.instance, "pid": os.getpid()})
@@ -126,7 +127,7 @@ class Server:
     def _control(
         self, environ: dict[str, Any], start_response: Any, act: Callable[[dict[str, Any]], None]
     ) -> Iterable[bytes]:
-        """Copy or move, for a caller that can read the record; a web page or another user of this machine cannot."""
+        """Copy or move, for a caller that can read the record. Web pages and other users of this machine cannot."""
         header = "HTTP_" + SECRET_HEADER.upper().replace("-", "_")
         if environ.get("REQUEST_METHOD") != "POST" or not hmac.compare_digest(
             str(environ.get(header, "")), self._secret
@@ -143,8 +144,8 @@ class Server:
     # ── the process ──
 
     def serve(self, listener: socket.socket, reachable: Callable[[], None] = lambda: None) -> NoReturn:
-        """Serve on `listener` until the process is asked to end or its record names another instance."""
-        # Blocked in every thread, and waited for by this one: a handler could miss a signal that arrives just before the wait.
+        """Answer on `listener` until a signal ends the process, or its record names another instance."""
+        # Blocked in every thread and waited for in this one: a handler would leave a gap just before the wait begins.
         signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
         self._accept(listener)
         self._write_record()
@@ -155,7 +156,7 @@ class Server:
         os._exit(0)
 
     def _accept(self, listener: socket.socket) -> None:
-        """Accept connections on `listener` from now on, and no longer on the previous one."""
+        """Accept connections on `listener` from now on, instead of the previous one."""
         from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
 
@@ -188,10 +189,11 @@ class Server:
     # ── copies ──
 
     def _copy(self, wanted: dict[str, Any]) -> None:
-        """Copy the account to the home `wanted["home"]` under the id `wanted["instance"]`; returns once the copy is reachable.
+        """Copy the account to the home `wanted["home"]` as `wanted["instance"]`; returns once the copy is reachable.
 
-        No request is in progress at that moment, so no lock inside moto is held, and nothing is half done. The copy does not have
-        moto's own threads; only services outside this stack use any (Step Functions, SWF, Batch, DynamoDB exports).
+        No request is in progress at that moment, so moto holds no lock and nothing is half done. The copy lacks any
+        thread that moto has started; only services outside this stack start any (Step Functions, SWF, Batch, DynamoDB
+        exports).
         """
         home, instance = Path(wanted["home"]), str(wanted["instance"])
         with self._one_at_a_time:
@@ -199,7 +201,7 @@ class Server:
         forking.wait(reader, COPY_SECONDS)
 
     def _become(self, home: Path, instance: str, report: forking.Report) -> NoReturn:
-        """In the new process: become an account of its own."""
+        """In the new process: become a separate account."""
         from moto.moto_api._internal import mock_random
 
         self._one_at_a_time = threading.Lock()
@@ -207,14 +209,14 @@ class Server:
         self.home, self.instance, self._restored_from = home, instance, ""
         self._secret = secrets.token_hex(16)
         self._use_home()
-        # Otherwise original and copy would give different resources the same id.
+        # Otherwise original and copy would give the same id to different things.
         mock_random.seed()
         listener = ports.bind()
         os.environ["MOTO_PORT"] = str(listener.getsockname()[1])
         self.serve(listener, report)
 
     def _move(self, wanted: dict[str, Any]) -> None:
-        """Become the account of the home `wanted["home"]`, on port `wanted["port"]` if it is not 0 and becomes free in time."""
+        """Become the account of the home `wanted["home"]`, on `wanted["port"]` (0: any) if that becomes free in time."""
         home, port = Path(wanted["home"]), int(wanted["port"])
         with self._one_at_a_time:
             listener = _bind_once_free(port) if port else None
@@ -236,7 +238,7 @@ class Server:
         for stream in (1, 2):
             os.dup2(output, stream)
         os.close(output)
-        # New objects: a thread that no longer exists may have held the lock inside an old one.
+        # New objects: in a copy, a thread that no longer exists may hold the lock inside an old one.
         sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
@@ -269,7 +271,7 @@ class Server:
             record_file(self.home).unlink(missing_ok=True)
 
     def _watch(self) -> None:
-        """End this process once nothing can find it any more, such as after its home was deleted; keep its log short."""
+        """End this process once it can no longer be found, as when its home was deleted; keep its log short."""
         missed = 0
         while missed < 2:
             time.sleep(WATCH_SECONDS)
@@ -286,14 +288,14 @@ def _json(start_response: Any, status: str, value: object) -> list[bytes]:
 
 
 def _read_body(environ: dict[str, Any]) -> None:
-    """Read the whole body before the call waits for its turn, so that a slow client does not hold up others."""
+    """Read the whole body before the call waits for its turn, so that a slow client does not hold up the others."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
 
 
 def _bind_once_free(port: int) -> socket.socket | None:
-    """A socket on `port`, as soon as the process that had it is gone; None if it stays taken."""
+    """A socket on `port` as soon as it is free; None if it stays taken."""
     deadline = time.monotonic() + PORT_SECONDS
     while time.monotonic() < deadline:
         try:

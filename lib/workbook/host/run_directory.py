@@ -1,4 +1,7 @@
-"""The directory of one environment on one target: state, stamps, instance, plans, logs, pages. Nothing else knows its layout."""
+"""The directory of one environment on one target, with its state, stamps, plans, logs and pages.
+
+Nothing else knows its layout.
+"""
 
 from __future__ import annotations
 
@@ -122,8 +125,8 @@ class RunDirectory:
 
         Returns
         -------
-        Where the state of the previous account was set aside, because a new instance is a new, empty account; None if the
-        instance is the recorded one, or the state had no resources.
+        Where the state of the account before was set aside, because another instance is another, empty account; None
+        when the instance is the one recorded, or its state described nothing.
         """
         if self.instance == instance:
             return None
@@ -135,7 +138,7 @@ class RunDirectory:
         self.forget_deployed()
         if not self.state.is_file():
             return None
-        with suppress(WorkbookError):  # An unreadable state is set aside like one with resources.
+        with suppress(WorkbookError):  # A state that cannot be read is set aside too.
             if not self.resources():
                 self.state.unlink()
                 return None
@@ -168,7 +171,7 @@ class RunDirectory:
         return [resource for resource in found if resource.get("mode") == "managed"]
 
     def addresses(self) -> list[str]:
-        """Addresses of the managed resources in the state, sorted, one per instance: `module.vpc.aws_subnet.public[0]`."""
+        """Addresses of the managed resources of the state, sorted, one each: `module.vpc.aws_subnet.public[0]`."""
         return sorted(
             ".".join(part for part in (resource.get("module", ""), resource["type"], resource["name"]) if part)
             + ("" if (key := instance.get("index_key")) is None else f"[{json.dumps(key)}]")
@@ -179,7 +182,7 @@ class RunDirectory:
     # ── which layers were applied as they are configured ──
 
     def deployed_as(self, layer: str) -> str:
-        """Digest of the configuration that a layer was last applied with; empty if it never was, or has been destroyed since."""
+        """Digest of the configuration a layer was last applied with; empty if it was not, or was destroyed since."""
         stamp = self.path / "deployed" / layer
         return stamp.read_text() if stamp.is_file() else ""
 
@@ -196,13 +199,13 @@ class RunDirectory:
 
     @contextmanager
     def applying(self) -> Iterator[None]:
-        """Hold this while the account and what is recorded of it change together: from before an apply until its stamps are written.
+        """Hold this while account and record change together: from before an apply until its stamps are written.
 
-        Not reentrant: a second holder, in this process or another, waits for the first.
+        Not reentrant: a second holder waits for the first, even in the same process.
 
         Raises
         ------
-        WorkbookError : another process holds it for longer than the wait for an apply.
+        WorkbookError : another apply still holds it after 10 seconds.
         """
         self.create()
         with ExitStack() as held:
@@ -214,13 +217,13 @@ class RunDirectory:
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Keep Terraform, and everything that holds `applying`, out of this directory while the block runs.
+        """Keep Terraform, and every holder of `applying`, away from this directory during the block.
 
-        Terraform itself locks its local state file (POSIX record lock) for the whole of a plan, apply or destroy, and the kernel
-        releases that lock when Terraform ends, however it ends. So the same lock tells whether any Terraform is running here,
-        detached or not, and makes one that starts now wait (`-lock-timeout`), provided that a lock file next to the state says whose
-        lock it is. The process loses the lock when it closes any file object on the state, so a caller reads the state of this
-        directory last, if at all.
+        Terraform locks its local state file (with a POSIX record lock) during every plan, apply and destroy, and the
+        kernel releases the lock when Terraform ends, however it ends. So the same lock shows whether any Terraform is
+        working here, detached or not. It also makes a Terraform that starts now wait (`-lock-timeout`), provided that a
+        note beside the state says who holds it. A process loses such a lock when it closes any file object on the same
+        file, so callers read this state last, if at all.
 
         Raises
         ------
@@ -251,7 +254,7 @@ class RunDirectory:
             yield
 
     def busy(self) -> bool:
-        """Whether Terraform, or something that holds `applying`, is at work in this directory right now."""
+        """Whether Terraform, or a holder of `applying`, is working in this directory right now."""
         try:
             with self.at_rest():
                 return False
@@ -280,12 +283,12 @@ class RunDirectory:
         return copy
 
     def become(self, original: RunDirectory | None, instance: str) -> None:
-        """Describe another account from now on: state, backup and stamps of `original`, or nothing if there is no original.
+        """Describe another account from now on, with the state, backup and stamps of `original`, or without any.
 
-        Saved plans are removed: Terraform recognizes a stale plan by the serial number of its state, and a restored state may reach
-        the same number again with different content. The state is written into the existing file, because a Terraform that
-        waits for its lock has that file open. `instance` is written last, so that a kill leaves a state that counts as that of
-        another account (see `adopt`).
+        Saved plans are removed: Terraform recognizes a stale plan by the serial number of its state, and a restored
+        state may reach the same number again with different content. An existing state file is overwritten in place,
+        because a Terraform that is waiting for its lock has that file open. `instance` is written last, so that after a
+        kill the state counts as that of another account (see `adopt`).
         """
         self.create()
         self.forget_deployed()

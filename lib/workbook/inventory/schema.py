@@ -85,12 +85,20 @@ class Table:
 
     @property
     def hidden(self) -> list[str]:
-        """The columns for joins and for code, which are not displayed."""
-        return [name for name, column in self.columns.items() if column.type in (ID, IDS, DICT)]
+        """The columns that are there for joins and for code, and are not displayed."""
+        return [*self.identifiers, *(name for name, column in self.columns.items() if column.type is DICT)]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The columns that hold AWS's identifiers."""
+        return [name for name, column in self.columns.items() if column.type in (ID, IDS)]
 
     @property
     def order(self) -> list[str]:
-        """The columns that rows are sorted by: the displayed ones, in order. A policy's statements keep their own order."""
+        """The columns that rows are sorted by: what people read, in its order. A policy's statements keep their own.
+
+        Rows that read alike are sorted by their identifiers, so that AWS's order of listing does not show.
+        """
         columns = list(self.columns)
         if "statement" in columns:
             return columns[: columns.index("sid")]

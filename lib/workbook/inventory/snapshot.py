@@ -177,8 +177,9 @@ class Inventory:
 
 
 def frame(table: Table, rows: Iterable[Record]) -> pd.DataFrame:
-    """A DataFrame of the rows, with the columns and types of the schema, in natural sort order, index from 0."""
-    ordered = sorted(rows, key=lambda row: [natural(row.get(column)) for column in table.order])
+    """Rows as the DataFrame that the schema describes: its columns and types, sorted naturally, index from 0."""
+    order = [*table.order, *table.identifiers]
+    ordered = sorted(rows, key=lambda row: [natural(row.get(column)) for column in order])
     for row in ordered:
         for column in row:
             _known(column, table.columns, f"column of {table.name}")

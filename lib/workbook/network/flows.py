@@ -1,7 +1,7 @@
-"""Who may reach what, computed from the inventory: the arrows of the diagrams.
+"""Who may reach what by rules and routes, computed from the inventory: arrows of the diagrams. By policies: access/grants.py.
 
-Nothing here asks AWS. A flow exists only while the rules, routes and policies that allow it are in the inventory, so an arrow
-that disappears from a picture is a rule that disappeared from the account.
+Nothing here asks AWS. A flow exists only while the rules and routes that allow it are in the inventory, so an arrow that
+disappears from a picture is a rule that disappeared from the account.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-import pandas as pd
-
 from workbook.inventory import TABLES, Inventory, Row
+from workbook.network.packets import span
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 # Ranges that the internet does not carry (RFC 1918, RFC 4193). `is_private` counts the documentation ranges too.
@@ -105,14 +104,9 @@ def _allows(rule: Row, peer: _Member) -> bool:
     )
 
 
-def _span(rule: Row) -> tuple[int, int]:
-    first, last = rule.from_port, rule.to_port
-    return (0, 65535) if pd.isna(first) or first < 0 else (int(first), int(last))
-
-
 def _meet(one: Row, other: Row) -> bool:
     """Whether two rules share a protocol and a port."""
-    (a, b), (c, d) = _span(one), _span(other)
+    (a, b), (c, d) = span(one), span(other)
     return (one.protocol == other.protocol or "all" in (one.protocol, other.protocol)) and a <= d and c <= b
 
 

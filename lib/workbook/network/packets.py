@@ -95,7 +95,8 @@ def cut(ranges: Iterable[Network], cidrs: Iterable[str], without: Iterable[Netwo
                 yield first, make(end - 1)
 
 
-def _span(rule: Row) -> tuple[int, int]:
+def span(rule: Row) -> tuple[int, int]:
+    """First and last port of a rule or an entry; all of them where it names none."""
     first, last = rule.from_port, rule.to_port
     return ANY_PORT if first is None or first < 0 else (int(first), int(last))
 
@@ -115,7 +116,7 @@ def acl(entries: Iterable[Row], direction: str, protocol: str, ports: tuple[int,
     borders = {
         ports[0],
         ports[1] + 1,
-        *(edge for e, _ in matching for edge in (_span(e)[0], _span(e)[1] + 1) if ports[0] < edge <= ports[1]),
+        *(edge for e, _ in matching for edge in (span(e)[0], span(e)[1] + 1) if ports[0] < edge <= ports[1]),
     }
     rulings: list[tuple[Ruling, int]] = []
     for start in sorted(borders)[:-1]:
@@ -134,7 +135,7 @@ def acl(entries: Iterable[Row], direction: str, protocol: str, ports: tuple[int,
 
 def _first(matching: list[tuple[Row, bool | None]], port: int, address: Address) -> Ruling:
     for entry, inside in matching:
-        first, last = _span(entry)
+        first, last = span(entry)
         if inside is False or not first <= port <= last:
             continue
         text = f"rule {entry.rule_number}: {entry.action} {_says(entry)} {entry.cidr}"
@@ -162,7 +163,7 @@ def group(
     towards = f"{'to' if direction == 'egress' else 'from'}"
     undecided = ""
     for rule in rules:
-        first, last = _span(rule)
+        first, last = span(rule)
         if rule.direction != direction or rule.protocol not in (protocol, "all") or not first <= port <= last:
             continue
         text = f"{_says(rule)} {towards} {rule.peer}"

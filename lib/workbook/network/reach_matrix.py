@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
 import pandas as pd
 
 from workbook.display import Rendered, table
-from workbook.inventory import Inventory, Row
+from workbook.inventory import Inventory
 from workbook.network.answer import MARKS, Reach
 from workbook.network.topology import Topology
 from workbook.network.walk import reach
@@ -16,63 +13,60 @@ from workbook.network.walk import reach
 COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "reason"]
 
 
-def questions(inventory: Inventory) -> list[tuple[str, str, int, str, str]]:
-    """(source, target, port, source subnet, target subnet), for all endpoints, subnets and default groups read."""
-    service = next(iter(inventory.rows("services") if "services" in inventory else ()), None)
-    container = (service.container_port if service else None) or 8080
-    endpoints = _called(inventory.rows("endpoints"), "service", "endpoint_id")
-    interface = [endpoints[row.endpoint_id] for row in inventory.rows("endpoints", type="Interface")]
-    groups = _called(inventory.rows("security_groups"), "name", "group_id")
-    default = [groups[row.group_id] for row in inventory.rows("security_groups", is_default=True)]
+def questions(inventory: Inventory | Topology) -> list[tuple[str, str, int, str, str]]:
+    """(source, target, port, source subnet, target subnet), for all load balancers, services, endpoints, NAT gateways, subnets
+    and default groups read; by id where several resources share a name."""
+    net = inventory if isinstance(inventory, Topology) else Topology(inventory)
+    inventory = net.inventory
+    services = inventory.rows("services") if "services" in inventory else ()
+    tasks = [(net.called["services"][row.service_arn], row.container_port or 8080) for row in services]
+    balancers, nats, endpoints = (
+        list(net.called[table].values()) for table in ("load_balancers", "nat_gateways", "endpoints")
+    )
+    interface = inventory.rows("endpoints", type="Interface")
+    default = [
+        net.called["security_groups"][row.group_id] for row in inventory.rows("security_groups", is_default=True)
+    ]
     asked: list[tuple[str, str, int]] = []
-    if service is not None:
-        asked += [("internet", "alb", 80), ("internet", "alb", 443), ("internet", "alb", 22)]
-        asked += [("::/0", "alb", 80)]
-        asked += [("internet", "task", container), ("internet", "task", 22), ("internet", "task", 443)]
-        asked += [("alb", "task", container), ("alb", "task", 22), ("alb", "task", 443), ("alb", "internet", 443)]
-        asked += [("task", name, 443) for name in endpoints.values()]
-        asked += [
-            ("task", "internet", 443),
-            ("task", "internet", 80),
-            ("task", "internet", 22),
-            ("task", "task", container),
-        ]
-        nats = list(_called(inventory.rows("nat_gateways"), "name", "nat_gateway_id").values())
-        asked += [("task", "alb", 80)]
-        for nat in ["nat"] if len(nats) == 1 else nats:
-            asked += [(nat, "task", container), ("internet", nat, 443)]
-        asked += [("alb", name, 443) for name in endpoints.values()]
-        asked += [("task", name, 443) for name in default]
-    asked += [("internet", name, 443) for name in endpoints.values()]
-    asked += [(name, "internet", 443) for name in interface]
+    if tasks:
+        asked += [("internet", alb, port) for alb in balancers for port in (80, 443, 22)]
+        asked += [("::/0", alb, 80) for alb in balancers]
+        asked += [("internet", task, port) for task, own in tasks for port in (own, 22, 443)]
+        asked += [(alb, task, port) for alb in balancers for task, own in tasks for port in (own, 22, 443)]
+        asked += [(alb, "internet", 443) for alb in balancers]
+        asked += [(task, endpoint, 443) for task, _ in tasks for endpoint in endpoints]
+        asked += [(task, "internet", port) for task, _ in tasks for port in (443, 80, 22)]
+        asked += [(task, other, port) for task, _ in tasks for other, port in tasks]
+        asked += [(task, alb, 80) for task, _ in tasks for alb in balancers]
+        for nat in nats:
+            asked += [*((nat, task, own) for task, own in tasks), ("internet", nat, 443)]
+        asked += [(alb, endpoint, 443) for alb in balancers for endpoint in endpoints]
+        asked += [(task, group, 443) for task, _ in tasks for group in default]
+    asked += [("internet", endpoint, 443) for endpoint in endpoints]
+    asked += [(net.called["endpoints"][row.endpoint_id], "internet", 443) for row in interface]
     asked += [
         pair for name in default for pair in ((name, "internet", 443), ("internet", name, 443), (name, name, 443))
     ]
     across: list[tuple[str, str, int, str, str]] = []
-    if service is not None and interface:
-        subnets = _called(inventory.rows("subnets"), "name", "subnet_id")
-        one, *others = sorted(subnets[id] for id in service.subnet_ids if id in subnets)
-        across = [("task", interface[0], 443, *pair) for other in others for pair in ((one, other), (other, one))]
+    for (task, _), service in zip(tasks, services, strict=True):
+        near = [row for row in interface if set(service.subnet_ids) <= set(row.subnet_ids)]
+        subnets = sorted(net.called["subnets"][id] for id in service.subnet_ids if id in net.called["subnets"])
+        for other in subnets[1:] if near else ():
+            target = net.called["endpoints"][near[0].endpoint_id]
+            across += [(task, target, 443, *pair) for pair in ((subnets[0], other), (other, subnets[0]))]
     return [*((source, target, port, "", "") for source, target, port in asked), *across]
 
 
-def _called(rows: Sequence[Row], name: str, id: str) -> dict[str, str]:
-    """id -> what to call each of `rows` in a question: its name, or the id where several share that name."""
-    counted = Counter(getattr(row, name) for row in rows)
-    return {
-        getattr(row, id): getattr(row, name) if counted[getattr(row, name)] == 1 else getattr(row, id) for row in rows
-    }
-
-
-def decide(inventory: Inventory) -> list[Reach]:
+def decide(inventory: Inventory | Topology) -> list[Reach]:
     """The answer to each of `questions`, in order."""
-    net = Topology(inventory)
-    return [reach(net, s, t, p, source_subnet=near, target_subnet=far) for s, t, p, near, far in questions(inventory)]
+    net = inventory if isinstance(inventory, Topology) else Topology(inventory)
+    return [reach(net, s, t, p, source_subnet=near, target_subnet=far) for s, t, p, near, far in questions(net)]
 
 
 def matrix(inventory: Inventory) -> pd.DataFrame:
     """One row per question, with the columns `COLUMNS`. An empty subnet means all; verdicts: yes, no, partly, unknown."""
-    answers = zip(questions(inventory), decide(inventory), strict=True)
+    net = Topology(inventory)
+    answers = zip(questions(net), decide(net), strict=True)
     rows = [(s, t, p, near, far, answer.verdict, answer.reason) for (s, t, p, near, far), answer in answers]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -58,6 +58,8 @@ class Topology:
         self.nats = inventory.by_key("nat_gateways")
         self.gateways = inventory.by_key("internet_gateways")
         self._groups = inventory.by_key("security_groups")
+        self._parties = {table: inventory.rows(table) if table in inventory else () for table in _SHORT}
+        self.called = self._called()
         self._acls: dict[str, list[Row]] = defaultdict(list)
         for row in inventory.rows("nacl_entries"):
             self._acls[row.network_acl_id].append(row)
@@ -85,6 +87,23 @@ class Topology:
     def group_names(self, groups: Iterable[str]) -> str:
         return ", ".join(self._groups[g].name if g in self._groups else g for g in groups) or "none"
 
+    def _called(self) -> dict[str, dict[str, str]]:
+        """Table -> id -> what to ask for a resource by: `task` for the only service, its name (an endpoint's service), or
+        its id where another resource, of whatever kind, has that name too."""
+        prefix = self.inventory.scope.prefix
+        names = Counter(_SHORT.values())
+        names.update(
+            name for table, rows in self._parties.items() for row in rows for name in _names(table, row, prefix)
+        )
+
+        def called(table: str, row: Row) -> str:
+            if _SHORT[table] and len(self._parties[table]) == 1:
+                return _SHORT[table]
+            own = [row.service, row.name] if table == "endpoints" else [row.name]
+            return next((str(name) for name in own if names[name] == 1), _id(table, row))
+
+        return {table: {_id(table, row): called(table, row) for row in rows} for table, rows in self._parties.items()}
+
     def subnet(self, name: str) -> Row:
         """The subnet with this id or name.
 
@@ -98,7 +117,7 @@ class Topology:
                 f"There is no subnet {name!r}.",
                 f"Subnets: {', '.join(row.name for row in self.subnets) or 'none'}.",
             )
-        return _only(name, "subnets", found)
+        return _only(name, [("subnets", row) for row in found])[1]
 
     def pieces(self, place: Place) -> list[tuple[Address, str]]:
         """One address for each piece of the place's ranges that rules can distinguish, with the piece's name."""
@@ -127,7 +146,7 @@ class Topology:
 
         Raises
         ------
-        WorkbookError : nothing has that name, or it neither sends nor receives packets.
+        WorkbookError : nothing has that name, several resources do, or it neither sends nor receives packets.
         """
         found = self._outside(name) or self._address(name) or self._resource(name)
         if subnet:
@@ -170,33 +189,28 @@ class Topology:
         return [Place(name, "address", subnet, (part,), None) for subnet, part in narrow]
 
     def _resource(self, name: str) -> list[Place]:
-        for table, alias in (
-            ("load_balancers", "alb"),
-            ("services", "task"),
-            ("endpoints", ""),
-            ("nat_gateways", "nat"),
-            ("security_groups", ""),
-        ):
-            rows = self.inventory.rows(table) if table in self.inventory else ()
-            chosen = [row for row in rows if name in _names(table, row, self.inventory.scope.prefix)] or (
-                rows if name == alias else []
+        every = [(table, row) for table, rows in self._parties.items() for row in rows]
+        short = [(table, row) for table, row in every if _SHORT[table] == name]
+        found = [(table, row) for table, row in every if name in _names(table, row, self.inventory.scope.prefix)]
+        found = short if len(short) == 1 else found or short
+        if not found:
+            known = sorted({INTERNET, *filter(None, _SHORT.values()), *(row.service for row in self.endpoints)})
+            raise WorkbookError(
+                f"There is nothing called {name!r} in the network.",
+                f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, "
+                "security group or subnet.",
             )
-            if chosen:
-                return self._standing(table, alias or name, _only(name, table, chosen))
-        if any(name in (row.name, row.subnet_id) for row in self.subnets):
-            subnet = self.subnet(name)
-            return [Place(name, "subnet", subnet, self._range(subnet), None)]
-        known = sorted({"internet", "alb", "task", "nat", *(row.service for row in self.endpoints)})
-        raise WorkbookError(
-            f"There is nothing called {name!r} in the network.",
-            f"Names: {', '.join(known)}, an IP address or CIDR, or the name of a load balancer, service, endpoint, "
-            "security group or subnet.",
-        )
+        table, row = _only(name, found)
+        called = self.called[table][_id(table, row)]
+        return self._standing(table, called if name == _id(table, row) or called == _SHORT[table] else name, row)
 
     def _standing(self, table: str, short: str, row: Row) -> list[Place]:
+        if table == "subnets":
+            return [Place(short, "subnet", row, self._range(row), None)]
         if table == "security_groups":
             inside = [s for s in self.subnets if not row.vpc_id or s.vpc_id == row.vpc_id]
-            return [Place(row.name, "group", subnet, self._range(subnet), (row.group_id,)) for subnet in inside]
+            name = self.called[table][row.group_id]
+            return [Place(name, "group", subnet, self._range(subnet), (row.group_id,)) for subnet in inside]
         if table == "nat_gateways":
             subnet = self.subnet(row.subnet_id)
             return [Place(short, "nat", subnet, self._range(subnet), (), public=bool(row.public_ip))]
@@ -229,6 +243,15 @@ class Topology:
 
 
 _KINDS = {"load_balancers": "load balancer", "services": "service", "endpoints": "interface endpoint"}
+# Tables of what can open or accept a connection, with what to ask for the row by where there is one.
+_SHORT = {
+    "load_balancers": "alb",
+    "services": "task",
+    "endpoints": "",
+    "nat_gateways": "nat",
+    "security_groups": "",
+    "subnets": "",
+}
 
 
 def _names(table: str, row: Row, prefix: str) -> set[str]:
@@ -241,11 +264,11 @@ def _id(table: str, row: Row) -> str:
     return str(getattr(row, TABLES[table].key))
 
 
-def _only(name: str, table: str, found: Sequence[Row]) -> Row:
-    """The one resource that `name` means; nothing makes a Name tag unique."""
+def _only(name: str, found: Sequence[tuple[str, Row]]) -> tuple[str, Row]:
+    """The one resource (with its table) that `name` means; nothing makes a Name tag unique, not even among kinds."""
     if len(found) > 1:
         raise WorkbookError(
-            f"{name} is more than one: {', '.join(row.name for row in found)}.",
-            f"Ask for one of them by its name, or by its id: {', '.join(_id(table, row) for row in found)}.",
+            f"{name} is more than one: {', '.join(row.name for _, row in found)}.",
+            f"Ask for one of them by its name, or by its id: {', '.join(_id(table, row) for table, row in found)}.",
         )
     return found[0]

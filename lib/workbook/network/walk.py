@@ -48,15 +48,15 @@ def reach(
     ----------
     inventory : with the layers vpc and, for `alb` and `task`, ecs.
     source, target : `internet` (`::/0` for IPv6), `alb`, `task`, `nat`, an endpoint's service such as `ecr.api` or
-        `s3`, an IP address or CIDR, or the name of a load balancer, service, endpoint, security group or subnet, with
-        or without the common prefix.
+        `s3`, an IP address or CIDR, or the name of a load balancer, service, endpoint, NAT gateway, security group or
+        subnet, with or without the common prefix; or its id, where several share the name.
     port : 1 to 65535.
     protocol : tcp or udp.
-    source_subnet, target_subnet : only from or to this subnet (name), for questions about zones.
+    source_subnet, target_subnet : only from or to this subnet (name or id), for questions about zones.
 
     Raises
     ------
-    WorkbookError : the name, port or protocol is unknown.
+    WorkbookError : the name, port or protocol is unknown, or several resources have the name.
     """
     if protocol not in ("tcp", "udp"):
         raise WorkbookError(f"The network proofs support tcp and udp, not {protocol!r}.", "Use one of these.")
