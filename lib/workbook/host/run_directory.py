@@ -227,7 +227,7 @@ class RunDirectory:
 
         Raises
         ------
-        WorkbookError : an apply, a destroy or a plan is under way.
+        WorkbookError : an apply, a destroy or a plan is running.
         """
         if not self.path.is_dir():
             yield
