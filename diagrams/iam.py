@@ -34,7 +34,7 @@ def draw(inventory):
 def bounded(picture, roles):
     """The roles inside their boundary; those without one are in a box that says so."""
     boundary, arn = roles[0].boundary, roles[0].boundary_arn
-    title, of = ("Permission boundary", Key("policies", arn, boundary)) if arn else ("No permission boundary", None)
+    title, of = ("Permissions boundary", Key("policies", arn, boundary)) if arn else ("No permissions boundary", None)
     with picture.box("boundary" if arn else "group", title, picture.short(boundary or ""), of=of, gap=16):
         for role in roles:
             only = [f"only if {condition.split(' ', 1)[0]}" for condition in role.trust_conditions]

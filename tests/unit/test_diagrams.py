@@ -268,8 +268,8 @@ def test_a_role_without_a_boundary_stands_outside_it(inventory):
                     found.setdefault(title, set()).add(picture.short(picture._keys[child].name))
         return found
 
-    assert len(boxed(sketch("iam", inventory))["Permission boundary"]) == 7
-    assert boxed(sketch("iam", changed(inventory, roles=freed)))["No permission boundary"] == {"lambda-role"}
+    assert len(boxed(sketch("iam", inventory))["Permissions boundary"]) == 7
+    assert boxed(sketch("iam", changed(inventory, roles=freed)))["No permissions boundary"] == {"lambda-role"}
 
 
 # ── what is not deployed ──

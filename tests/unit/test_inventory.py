@@ -104,7 +104,7 @@ def test_what_ifs_take_rows_and_dicts_side_by_side() -> None:
 def test_rows_that_nothing_tells_apart_have_no_key() -> None:
     inventory = Inventory.from_tables({"subnets": [{"name": "same", "subnet_id": n} for n in ("subnet-1", "subnet-2")]})
     assert list(inventory.by_key("subnets")) == ["subnet-1", "subnet-2"]
-    with pytest.raises(ValueError, match="Nothing tells the rows of containers apart"):
+    with pytest.raises(ValueError, match="The table containers has no key column"):
         inventory.by_key("containers")
 
 

@@ -429,7 +429,7 @@ def test_any_one_call_may_be_refused() -> None:
 
 
 def test_refused_credentials_are_one_error() -> None:
-    with pytest.raises(WorkbookError, match="cannot be asked with these credentials"):
+    with pytest.raises(WorkbookError, match="AWS rejected these credentials"):
         read_inventory(Factory(refuse("iam:ListRoles", code="ExpiredToken")).client, SCOPE)
 
 
@@ -461,7 +461,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     port = listener.getsockname()[1]
     listener.close()
     client = at(port)
-    with pytest.raises(WorkbookError, match="AWS does not answer") as caught:
+    with pytest.raises(WorkbookError, match="AWS is not responding") as caught:
         read_inventory(client, SCOPE)
     assert str(port) in caught.value.cause
     assert "then read again" in caught.value.next_step
@@ -469,7 +469,7 @@ def test_a_dead_endpoint_is_one_error_and_quick(
     # Again, with the session's data already loaded, to time only the answer.
     def read() -> float:
         began = time.monotonic()
-        with pytest.raises(WorkbookError, match="AWS does not answer"):
+        with pytest.raises(WorkbookError, match="AWS is not responding"):
             read_inventory(client, SCOPE)
         return time.monotonic() - began
 

@@ -11,7 +11,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Answers:
-    """The answers of one account to the latest calls that may have changed it.
+    """The responses of one account to the latest calls that may have changed it.
 
     An SDK marks all attempts of a call with one id. If a call that had succeeded were carried out again, it would be
     refused, as a duplicate or because the thing no longer exists, in the middle of an apply. A copy of the account
@@ -25,7 +25,7 @@ class Answers:
         self._kept: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
 
     def give(self, environ: dict[str, Any], start_response: Any, application: Application) -> Iterable[bytes]:
-        """The answer of `application`, or the one it gave to an earlier attempt."""
+        """The response of `application`, or the one it gave to an earlier attempt."""
         invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         if not invocation or environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
             return application(environ, start_response)

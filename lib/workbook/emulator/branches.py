@@ -37,7 +37,7 @@ _ENTRY = "checkpoint.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A sleeping copy of an account.
+    """A saved copy of an account, waiting in a process of its own.
 
     Attributes
     ----------

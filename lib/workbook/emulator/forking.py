@@ -109,7 +109,7 @@ def _disconnect(keep: int) -> None:
     for descriptor in _descriptors():
         if descriptor < 3 or descriptor in (keep, null):
             continue
-        with contextlib.suppress(OSError):  # It was the directory listing itself.
+        with contextlib.suppress(OSError):  # It was the descriptor of the directory listing itself.
             mode = os.fstat(descriptor).st_mode
             if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
                 os.dup2(null, descriptor, inheritable=False)

@@ -1,4 +1,4 @@
-"""Start the embedded AWS. One runs for each home, whichever kernel or shell started it."""
+"""Starts the embedded AWS. Each home has one, whichever kernel or shell started it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from workbook.host.ports import HOST
 from workbook.host.run_directory import RunDirectory
 
 PORT_VARIABLE = "WORKBOOK_EMBEDDED_PORT"
-PORT_TAKEN = 98  # exit code of the server: the port belongs to another process
+PORT_TAKEN = 98  # exit code of the server: another process has the port
 
-# Nothing of the person's AWS configuration, proxies or moto settings may reach the server.
+# None of the user's AWS configuration, proxies or moto settings may reach the server.
 _STRIPPED = re.compile(
     r"^(AWS_|BOTO_|MOTO_|TEST_SERVER_MODE|TEST_PROXY_MODE|INITIAL_NO_AUTH|(https?|all|no)_proxy$)", re.IGNORECASE
 )
@@ -37,11 +37,11 @@ def start(home: Path | None = None, timeout: float = running.START_SECONDS) -> E
     Parameters
     ----------
     home : None for the current one.
-    timeout : seconds to wait for its first answer.
+    timeout : seconds to wait for its first response.
 
     Raises
     ------
-    WorkbookError : the port is taken or not a valid one, the process ended, or it did not answer in time.
+    WorkbookError : the port is taken or invalid, the process ended, or it did not respond in time.
     """
     home = (home or paths.home()).resolve()
     with running.held(home, timeout):
@@ -75,11 +75,11 @@ def ensure(home: Path, timeout: float = running.START_SECONDS) -> Emulator:
 
 
 def forced_port() -> int:
-    """The port that `WORKBOOK_EMBEDDED_PORT` names; 0 when it names none.
+    """The port in `WORKBOOK_EMBEDDED_PORT`; 0 if it is not set.
 
     Raises
     ------
-    WorkbookError : it is not a port.
+    WorkbookError : it is not a valid port.
     """
     value = os.environ.get(PORT_VARIABLE, "").strip()
     if not value:
@@ -100,7 +100,7 @@ def environment(home: Path) -> dict[str, str]:
     return {
         **kept,
         "WORKBOOK_HOME": str(home),
-        # The package is found however this process found it.
+        # So that the server finds the package, however this process found it.
         "PYTHONPATH": os.pathsep.join([library, inherited] if inherited else [library]),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -126,7 +126,7 @@ def _launch(home: Path, port: int, timeout: float) -> Emulator:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # It outlives this process; while this process lives, something has to collect its exit code.
+    # The server outlives this process; while this process runs, something has to collect the server's exit code.
     threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -139,7 +139,7 @@ def _launch(home: Path, port: int, timeout: float) -> Emulator:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     raise WorkbookError(
-        f"The embedded AWS did not answer within {timeout:.0f} s.", f"Its log is {log}; try again.", _tail(log)
+        f"The embedded AWS did not respond within {timeout:.0f} s.", f"Its log is {log}; try again.", _tail(log)
     )
 
 

@@ -84,7 +84,7 @@ def finish(home: Path) -> None:
         running.stop(home)
         running.move(staging, home, port, name)
     for run in RunDirectory.all(home, EMBEDDED):
-        # An environment that the checkpoint does not have is not deployed in its account.
+        # An environment that the checkpoint lacks is not deployed in its account.
         run.become(_state_of(staging, run.environment), instance)
     for restored in RunDirectory.all(staging, EMBEDDED):
         run = RunDirectory(home, restored.environment, EMBEDDED)

@@ -25,8 +25,8 @@ HEALTH_PATH = "/_embedded/instance"
 COPY_PATH = "/_embedded/copy"
 MOVE_PATH = "/_embedded/move"
 SECRET_HEADER = "X-Workbook-Secret"
-HEALTH_SECONDS = 5.0  # for one answer; a busy server may be slow while it loads a service
-CONTROL_SECONDS = 60.0  # for a copy or a move, which wait for the request that is under way
+HEALTH_SECONDS = 5.0  # for one response; a server that is loading a service may be slow
+CONTROL_SECONDS = 60.0  # for a copy or a move, which wait for the request in progress
 START_SECONDS = 90.0  # to wait for another process that starts, copies or restores the same account
 
 
@@ -36,7 +36,7 @@ class Emulator:
 
     Attributes
     ----------
-    url : its address, such as `http://127.0.0.1:41235`; always the IP, since bucket names before a host name fail.
+    url : its address, such as `http://127.0.0.1:41235`; always the IP address, since bucket names in front of a host name fail.
     pid : its process id.
     instance : random id of this process. The account lives in its memory, so another instance is another account: an
         empty one after a start, a copy after a branch or a restore.
@@ -107,7 +107,7 @@ def held(home: Path, timeout: float = START_SECONDS) -> Iterator[None]:
     except OSError as error:
         raise WorkbookError(
             f"The embedded AWS cannot write to {directory}: {error.strerror}.",
-            "Point WORKBOOK_HOME at a directory you may write to.",
+            "Point WORKBOOK_HOME at a directory you can write to.",
         ) from error
     with lock(directory / "start.lock", timeout):
         yield
@@ -119,7 +119,7 @@ def at_rest(home: Path) -> Iterator[None]:
 
     Raises
     ------
-    WorkbookError : an apply, a destroy or a plan is under way.
+    WorkbookError : an apply, a destroy or a plan is running.
     """
     with ExitStack() as stack:
         for run in RunDirectory.all(home, EMBEDDED, stateless=True):
@@ -146,7 +146,7 @@ def find(home: Path | None = None) -> Emulator | None:
 
 
 def stop(home: Path | None = None) -> bool:
-    """End the embedded AWS of a home (None: the current one), and with it the account inside. True if one ran.
+    """Stop the embedded AWS of a home (None: the current one), and with it its account. Returns whether one was running.
 
     Its checkpoints and branches keep running.
     """
@@ -164,7 +164,7 @@ def stop(home: Path | None = None) -> bool:
                 return True
             time.sleep(0.01)
     raise WorkbookError(
-        f"The embedded AWS (process {running.pid}) does not end.", f"End it by hand: kill -9 {running.pid}"
+        f"The embedded AWS (process {running.pid}) did not stop.", f"End it by hand: kill -9 {running.pid}"
     )
 
 
@@ -215,7 +215,7 @@ def end_unresponsive(home: Path) -> bool:
         shown = subprocess.run(
             ["ps", "-ww", "-p", str(record.emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10
         )
-        # The id on its command line tells our server, and a copy of it, from another process that got the same pid.
+        # The id on its command line distinguishes our server, and copies of it, from another process that got the same pid.
         ours = record.launched in shown.stdout
     if ours:
         with contextlib.suppress(ProcessLookupError):
@@ -238,7 +238,7 @@ def _ask(record: Record, path: str, **wanted: str | int) -> None:
         text = answer.read(65536).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         raise WorkbookError(
-            f"The embedded AWS (process {record.emulator.pid}) does not answer: {error}.", "Run this again."
+            f"The embedded AWS (process {record.emulator.pid}) is not responding: {error}.", "Run this again."
         ) from error
     finally:
         connection.close()

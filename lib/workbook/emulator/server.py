@@ -32,14 +32,14 @@ SETTINGS = {
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     # Nothing here starts an instance from an image, and loading the images takes a second.
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
-    # A web page in the person's browser must not read this server.
+    # A web page in the user's browser must not read from this server.
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     # A certificate is issued the first time it is described, not after a minute.
     "MOTO_ACM_VALIDATION_WAIT": "0",
     # Objects of any size stay in memory: a copy of the account would share the position in a temporary file.
     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "0",
 }
-LOG_LIMIT = 2_000_000  # bytes; a longer log starts anew
+LOG_LIMIT = 2_000_000  # bytes; a longer log is truncated
 WATCH_SECONDS = 10.0
 IDLE_SECONDS = 60  # a connection that sends nothing for so long is closed, so that none holds a thread forever
 COPY_SECONDS = 30.0  # until a copy is reachable
@@ -82,7 +82,7 @@ def _moto() -> Application:
 
 
 class Server:
-    """One account: answers its requests one at a time, copies itself on request, moves to another home.
+    """One account: handles its requests one at a time, copies itself on request, moves to another home on request.
 
     Parameters
     ----------
@@ -164,10 +164,10 @@ class Server:
             timeout = IDLE_SECONDS
 
             def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-                """One line for each request would be megabytes for each apply."""
+                """Logs nothing: one line per request would be megabytes per apply."""
 
             def log_error(self, format: str, *args: Any) -> None:
-                """An idle connection that is closed is not an error: clients keep theirs for the next request."""
+                """Closing an idle connection is not an error: clients keep theirs open for the next request."""
                 if not format.startswith("Request timed out"):
                     super().log_error(format, *args)
 

@@ -109,7 +109,7 @@ class RunDirectory:
         except OSError as error:
             raise WorkbookError(
                 f"Cannot write to {self.path}: {error.strerror}.",
-                "Point WORKBOOK_HOME at a directory you may write to.",
+                "Point WORKBOOK_HOME at a directory you can write to.",
             ) from error
 
     # ── which account the state describes ──
@@ -227,7 +227,7 @@ class RunDirectory:
 
         Raises
         ------
-        WorkbookError : an apply, a destroy or a plan is under way.
+        WorkbookError : an apply, a destroy or a plan is running.
         """
         if not self.path.is_dir():
             yield

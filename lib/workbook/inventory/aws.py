@@ -1,4 +1,4 @@
-"""Calls to AWS: concurrent, paginated, each made once, and a refused one noted instead of raised."""
+"""Calls to AWS: concurrent, paginated, each made once; a rejected call is recorded instead of raised."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbook.inventory.schema import Record
 from workbook.inventory.scope import Scope
 from workbook.target import ClientFactory
 
-# Nothing else will be answered either, so these end the reading instead of becoming a row of `problems` for each call.
+# No other call would succeed either, so these end the reading instead of adding a row to `problems` for each call.
 _UNREACHABLE = (boto.ConnectionError, boto.HTTPClientError)
 _NO_CREDENTIALS = {
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "RequestExpired",
@@ -27,14 +27,14 @@ _NO_CREDENTIALS = {
 
 
 class Aws:
-    """What the readers of the layers call AWS through, within one reading.
+    """The connection to AWS that the layers' readers share during one reading.
 
     Parameters
     ----------
-    client : gives a boto3 client of a service and region.
+    client : returns a boto3 client for a service and region.
     scope : the environment that is read.
     pool : where calls run; its size is how many run at once.
-    progress : told (calls done, calls known so far, the call that ended), on the event loop's thread.
+    progress : called with (calls done, calls known so far, the call that ended), on the event loop's thread.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Aws:
         self._client = client
         self._pool = pool
         self._progress = progress
-        # Creating a client takes long and is not thread-safe: one thread for it, so that calls need not wait for each other's.
+        # Creating a client is slow and not thread-safe: one thread does it, so that calls do not wait for other clients.
         self._creator = ThreadPoolExecutor(1, thread_name_prefix="inventory-clients")
         self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._answers: dict[str, asyncio.Task[Record | ClientError | BotoCoreError]] = {}
         self._done = 0
 
     async def all(self, service: str, operation: str, key: str, *, tables: Iterable[str], **params: Any) -> list[Any]:
-        """The list `key` of every page of an operation; [] where it was refused."""
+        """The list `key` from every page of an operation; [] if the call was rejected."""
         answer = await self.get(service, operation, tables=tables, **params)
         return list((answer or {}).get(key) or [])
 
@@ -66,16 +66,16 @@ class Aws:
         absent: Iterable[str] = (),
         **params: Any,
     ) -> Record | None:
-        """The answer of an operation, its pages joined. The same call is made once, however many ask for it.
+        """The response of an operation, with its pages joined. The same call is made only once, however often it is requested.
 
         Parameters
         ----------
-        tables : the tables that lack something when the call is refused.
-        absent : error codes that mean "not set": the answer is {}.
+        tables : the tables that are incomplete if the call is rejected.
+        absent : error codes that mean "not set": the response is {}.
 
         Returns
         -------
-        The answer, {} where nothing is set, None where the call was refused (and a problem is noted).
+        The response; {} if nothing is set, None if the call was rejected (and a problem recorded).
         """
         region = region or self.scope.region
         name = json.dumps([service, operation, region, params], sort_keys=True)
@@ -108,7 +108,7 @@ class Aws:
         tables: Iterable[str],
         **params: Any,
     ) -> list[Any]:
-        """The list `key` for all `values`, asked for `size` at a time, as much as the operation takes."""
+        """The list `key` for all `values`, requested `size` at a time, the most that the operation accepts."""
         slices = [values[start : start + size] for start in range(0, len(values), size)]
         answers = await asyncio.gather(
             *(self.all(service, operation, key, tables=tables, **params, **{parameter: part}) for part in slices)
@@ -124,8 +124,8 @@ class Aws:
             return await loop.run_in_executor(self._pool, functools.partial(_answer, client, operation, params))
         except _UNREACHABLE as error:
             raise WorkbookError(
-                f"AWS does not answer: {error}",
-                "Check that the target is running and that this machine reaches it, then read again.",
+                f"AWS is not responding: {error}",
+                "Check that the target is running and that this machine can reach it, then read again.",
             ) from error
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _NO_CREDENTIALS:
@@ -165,7 +165,7 @@ _creating = threading.Lock()
 
 
 def _created(client: ClientFactory, service: str, region: str) -> Any:
-    # Two readings at once may share a session too.
+    # Two concurrent readings may share a session too.
     with _creating:
         created = client(service, region)
     created.meta.events.register_first("needs-retry", _give_up_unreachable, unique_id="workbook-unreachable")
@@ -173,7 +173,7 @@ def _created(client: ClientFactory, service: str, region: str) -> Any:
 
 
 def _give_up_unreachable(caught_exception: Exception | None = None, **_: Any) -> None:
-    """Ends botocore's retries where nobody listens or answers: three more attempts only make the person wait."""
+    """Ends botocore's retries when nothing is listening or responding: three more attempts would only cost time."""
     if isinstance(caught_exception, boto.ConnectionError | boto.ReadTimeoutError):
         raise caught_exception
 
@@ -188,6 +188,6 @@ def _answer(client: Any, operation: str, params: Record) -> Record:
 
 def _credentials(error: Exception) -> WorkbookError:
     return WorkbookError(
-        f"AWS cannot be asked with these credentials: {error}",
+        f"AWS rejected these credentials: {error}",
         "Renew them (aws sts get-caller-identity shows whose they are).",
     )

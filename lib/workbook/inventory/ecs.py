@@ -56,7 +56,7 @@ TABLES = (
         "target_value": Column(FLOAT, "percent"), "resource_id": Column(ID, "as in services"),
     }),
     Table("log_groups", "ecs", "Log groups", {
-        "name": TEXT, "retention_days": Column(OPTIONAL_INT, "None: for ever"), "kms_key": TEXT, "log_group_arn": ID,
+        "name": TEXT, "retention_days": Column(OPTIONAL_INT, "None: forever"), "kms_key": TEXT, "log_group_arn": ID,
     }, key="name"),
 )
 # fmt: on
@@ -245,7 +245,7 @@ def _load_balancer(balancer: Record, attributes: Mapping[str, str] | None, names
     group_ids = balancer.get("SecurityGroups") or []
     return {
         "name": balancer["LoadBalancerName"],
-        # AWS's default, which not every endpoint spells out.
+        # AWS's default, which not every endpoint returns.
         "scheme": balancer.get("Scheme") or "internet-facing",
         "subnets": named(names, subnet_ids),
         "security_groups": named(names, group_ids),

@@ -1,4 +1,4 @@
-"""What to call a resource: its Name tag, or the part of an ARN that is a name; and small shared readings of that kind."""
+"""Names of resources: the Name tag, or the part of an ARN that is a name."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def name_of(resource: Mapping[str, Any], fallback: str) -> str:
 
 
 def last(arn: str | None) -> str:
-    """The name at the end of an ARN (`…:role/path/name`, `…:::bucket`); "" for none."""
+    """The name at the end of an ARN (`…:role/path/name`, `…:::bucket`); "" without an ARN."""
     return (arn or "").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
 
 
 def named(names: Mapping[str, str], ids: Iterable[str]) -> list[str]:
-    """Names for ids, sorted; an id without a name stays."""
+    """Names for ids, sorted; an id without a name is kept as it is."""
     return sorted(names.get(i, i) for i in ids)
 
 
 async def key_names(aws: Aws, keys: Iterable[str | None], region: str, tables: Iterable[str]) -> dict[str, str]:
-    """KMS keys (ARN, id or alias) -> alias, or the key as given where it has none. AWS is asked only if there is a key."""
+    """KMS keys (ARN, id or alias) -> alias, or the key as given if it has none. AWS is called only if there is a key."""
     given = {key for key in keys if key}
     unnamed = {key for key in given if "alias/" not in key}
     found = await aws.all("kms", "list_aliases", "Aliases", region=region, tables=tables) if unnamed else []

@@ -36,24 +36,24 @@ def read_inventory(
     workers: int = 16,
     timeout: float = 120,
 ) -> Inventory:
-    """What AWS holds of an environment, now.
+    """What an environment has in AWS right now.
 
     Parameters
     ----------
-    client : `client(service, region)` gives a boto3 client; each is created once and shared by the threads.
-    scope : which resources belong.
+    client : `client(service, region)` returns a boto3 client; each is created once and shared by the threads.
+    scope : which resources belong to the environment.
     layers : layers to read; all of them by default.
-    progress : told (calls done, calls known so far, the call), on the caller's thread.
-    workers : calls at once; 1 makes the same calls one after the other.
+    progress : called with (calls done, calls known so far, the call), on the caller's thread.
+    workers : number of concurrent calls; 1 makes the same calls one after the other.
     timeout : seconds for the whole reading.
 
     Returns
     -------
-    The inventory. A call that AWS refused is a row of its `problems`; the tables it feeds lack what it would have said.
+    The inventory. A call that AWS rejected is a row of its `problems`; the tables that depend on it lack its data.
 
     Raises
     ------
-    WorkbookError : no such layer, nobody answers, the credentials are not accepted, or the time is up.
+    WorkbookError : no such layer, no response, rejected credentials, or a timeout.
     """
     chosen = [find(layer).key for layer in (BY_KEY if layers is None else layers)]
     taken_at = datetime.now(UTC)
@@ -68,7 +68,7 @@ def read_inventory(
         finally:
             events.put(None)
 
-    # A loop of its own on a thread of its own, since a notebook's kernel already runs one; the caller's thread stays free to
+    # A separate event loop on a separate thread, since a notebook's kernel already runs one; the caller's thread stays free to
     # show progress and to be interrupted.
     threading.Thread(target=run, name="inventory", daemon=True).start()
     while (event := events.get()) is not None:
@@ -97,7 +97,7 @@ async def _read(
             f"Reading AWS took longer than {timeout:g} seconds.", "Check the target and the network, then read again."
         ) from error
     finally:
-        # Calls on their way are left to their own time limits; nobody waits for them.
+        # Calls in progress end at their own timeouts; nothing waits for them.
         pool.shutdown(wait=False, cancel_futures=True)
         aws.close()
     problems = [dict(zip(("table", "call", "error"), problem, strict=True)) for problem in sorted(aws.problems)]

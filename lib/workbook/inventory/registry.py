@@ -1,4 +1,4 @@
-"""Every table of the inventory, assembled from the readers of the layers: a new layer needs no edit here."""
+"""All tables of the inventory, collected from the layers' readers: a new layer needs no change here."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ def _assembled() -> dict[str, Table]:
 
 
 TABLES: dict[str, Table] = _assembled()
-"""By name, layer after layer in the order of their deployment."""
+"""By name; layer by layer, in deployment order."""

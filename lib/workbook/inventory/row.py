@@ -1,4 +1,4 @@
-"""A row of a table: its columns are attributes, and nothing can be set."""
+"""A row of a table: its columns are read-only attributes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 
 class Row:
-    """One row of a table, read-only. What AWS did not let us read is None.
+    """One row of a table, read-only. What could not be read is None.
 
     Raises
     ------
-    AttributeError : the table has no such column; the message names those that are spelt alike.
+    AttributeError : the table has no such column; the message names similar ones.
     """
 
     __slots__ = ("_cells", "_table")
@@ -32,7 +32,7 @@ class Row:
         raise AttributeError(f"A row of {self._table} cannot be changed. For a what-if: row.replaced({column}=…).")
 
     def replaced(self, **cells: Any) -> Row:
-        """A copy with other cells, for what-ifs."""
+        """A copy with some cells replaced, for what-ifs."""
         for column in cells:
             getattr(self, column)
         return Row(self._table, {**self._cells, **cells})
@@ -53,12 +53,12 @@ class Row:
 
 
 def cells_of(row: Row | Mapping[str, Any]) -> dict[str, Any]:
-    """The cells of a row, or of one that is given as a mapping, by column."""
+    """The cells of a row, by column; the row may also be given as a mapping."""
     return dict(row._cells if isinstance(row, Row) else row)
 
 
 def alike(name: str, names: Iterable[str]) -> str:
-    """A hint for a misspelt name: those that are like it, else all there are."""
+    """A hint for a misspelled name: similar names, or else all names."""
     names = list(names)
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."

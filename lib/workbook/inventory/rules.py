@@ -1,4 +1,4 @@
-"""Rows of what filters traffic: entries of network ACLs, security groups and their rules."""
+"""Rows about traffic filters: entries of network ACLs, security groups and their rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROTOCOLS: dict[str, str] = {"-1": "all", "1": "icmp", "6": "tcp", "17": "udp", 
 
 
 def acl_entry(entry: Record, acl: Record, names: Mapping[str, str], subnet_ids: Iterable[str]) -> Record:
-    """A row of `nacl_entries`; `subnet_ids` are those that the ACL is associated with."""
+    """A row of `nacl_entries`; `subnet_ids` are the subnets that the ACL is associated with."""
     ports, icmp = entry.get("PortRange") or {}, entry.get("IcmpTypeCode") or {}
     protocol = PROTOCOLS.get(entry["Protocol"], str(entry["Protocol"]))
     return {

@@ -51,7 +51,7 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
 async def _region(aws: Aws, bucket: Record) -> str:
     if bucket.get("BucketRegion"):
         return str(bucket["BucketRegion"])
-    # Not every endpoint names it in the listing. None and EU are the old names of two regions.
+    # Not every endpoint includes it in the listing. None and EU are the old names of two regions.
     answer = await aws.get("s3", "get_bucket_location", tables=_EVERY, Bucket=bucket["Name"])
     location = str((answer or {}).get("LocationConstraint") or "us-east-1")
     return "eu-west-1" if location == "EU" else location
@@ -110,7 +110,7 @@ async def _bucket(aws: Aws, bucket: Record) -> dict[str, list[Record]]:
 
 
 def _first(answer: Mapping[str, Any] | None, *path: str) -> Record | None:
-    """What lies at `path` (the first of a list); {} where nothing does, None where the call was refused."""
+    """The value at `path` (the first item of a list); {} if there is nothing, None if the call was rejected."""
     for key in path:
         if answer is None:
             return None

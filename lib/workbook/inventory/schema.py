@@ -1,12 +1,12 @@
-"""What a table of the inventory is: its layer, and the type and meaning of each column.
+"""The definition of an inventory table: its layer, and the type and meaning of each column.
 
 A layer's tables are declared beside its reader, as `TABLES` of `inventory/<layer>.py`; `registry.TABLES` holds them all.
 
-An empty table has its columns too, so whoever reads one never asks whether it is there. Resources refer to each other by
-name, for people: the Name tag, else the name AWS knows the resource by (`default`, `main`, a group's or a service's name), else
-the id. Nothing makes a Name tag unique, so beside such a name there is a column of type ID or IDS, and joins go by that.
+An empty table has its columns too, so code that reads one never has to check for them. Resources refer to each other by
+name, for people: the Name tag, else the name that AWS has for the resource (`default`, `main`, a group's or a service's name), else
+the id. Name tags are not unique, so next to such a name there is a column of type ID or IDS, which joins use.
 
-A cell that AWS did not let us read is None (a list or dict is empty), and the inventory's `problems` name its table; a setting
+A cell that could not be read is None (a list or dict is empty), and the inventory's `problems` name its table; a setting
 that is not set is "", an empty list or False.
 """
 
@@ -18,11 +18,11 @@ from enum import Enum
 from typing import Any
 
 Record = dict[str, Any]
-"""A row on its way into a table, or an answer of AWS: column or key -> value."""
+"""A row before it is in a table, or a response from AWS: column or key -> value."""
 
 
 class Type(Enum):
-    """The types of columns; each has the pandas type that its cells are kept in."""
+    """The types of columns; each has the pandas type of its cells."""
 
     TEXT = "text", "object"
     BOOL = "bool", "boolean"
@@ -33,7 +33,7 @@ class Type(Enum):
     LIST = "list", "object"
     DICT = "dict", "object"
     ID = "id", "object"
-    """One of AWS's own identifiers: differs from run to run, is there for joins and is not displayed."""
+    """One of AWS's own identifiers: it differs from run to run, is used in joins and is not displayed."""
     IDS = "ids", "object"
     """A list of them."""
 
@@ -43,7 +43,7 @@ class Type(Enum):
         return str(self.value[1])
 
     def default(self) -> Any:
-        """What a row that does not name a column of this type holds there."""
+        """The value of a column of this type in a row that does not mention it."""
         if self in (Type.LIST, Type.IDS):
             return []
         if self is Type.DICT:
@@ -57,7 +57,7 @@ LIST, DICT, ID, IDS = Type.LIST, Type.DICT, Type.ID, Type.IDS
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, and what it holds, with units where there are any."""
+    """One column: its type, and what it contains, with units if any."""
 
     type: Type
     about: str = ""
@@ -68,10 +68,10 @@ class Table:
 
     Attributes
     ----------
-    name, layer : the table's, and of the layer it belongs to.
+    name, layer : its own name, and the key of its layer.
     caption : for people.
-    columns : each by its name.
-    key : the column by which AWS tells the rows apart: an id, an ARN, or a name that is unique; empty where there is none.
+    columns : by name.
+    key : the column that identifies a row in AWS: an id, an ARN, or a unique name; empty if there is none.
     """
 
     def __init__(

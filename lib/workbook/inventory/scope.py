@@ -21,5 +21,5 @@ class Scope:
         return name == self.prefix or name.startswith(f"{self.prefix}-")
 
     def within(self, path: str) -> bool:
-        """Whether a path such as `/ecs/<prefix>` holds a name of the environment."""
+        """Whether a path such as `/ecs/<prefix>` contains a name of the environment."""
         return any(self.owns(part) for part in path.split("/"))

@@ -1,4 +1,4 @@
-"""The inventory: one snapshot of what is deployed, as pandas tables. Pure data; nothing here calls AWS."""
+"""The inventory: a snapshot of what is deployed, as pandas tables. Pure data; nothing here calls AWS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workbook.inventory.schema import Record, Table
 from workbook.inventory.scope import Scope
 
 Rows = pd.DataFrame | Sequence[Record | Row]
-"""A table for a what-if: as a frame, as dicts, as rows of an inventory, or of both."""
+"""A table for a what-if: a DataFrame, or dicts and rows of an inventory in any mix."""
 
 PROBLEM_COLUMNS = ["table", "call", "error"]
 
@@ -29,14 +29,14 @@ class NotReadError(WorkbookError):
 
 
 class Inventory:
-    """Tables by name, as `registry.TABLES` describes them. Made by `read_inventory`, `from_tables` or `from_json`; never changes.
+    """Tables by name, as `registry.TABLES` describes them. Created by `read_inventory`, `from_tables` or `from_json`; immutable.
 
     Attributes
     ----------
     scope : the environment it was read for.
     taken_at : when the reading began, UTC.
     problems : DataFrame with the columns table, call, error: what could not be read. A table named here may lack rows or
-        cells, so nothing may be concluded from their absence.
+        cells, so their absence proves nothing.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Inventory:
         taken_at: datetime | None = None,
         problems: Iterable[Record] = (),
     ) -> Inventory:
-        """An inventory out of rows, for tests and what-ifs. Tables that are not named are empty, columns that are not named hold
-        what `Type.default` says.
+        """An inventory made from rows, for tests and what-ifs. Tables that are not given are empty; columns that are not given have
+        their type's default.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Inventory:
         )
 
     def __getitem__(self, table: str) -> pd.DataFrame:
-        """A copy of one table, rows in the natural order of their names. The lists and dicts in its cells are not copied.
+        """A copy of one table, rows in the natural order of their names. Lists and dicts in its cells are not copied.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Inventory:
         )
 
     def by_key(self, table: str) -> dict[str, Row]:
-        """The rows of one table by what AWS tells them apart by: an id, an ARN, or a name that is unique.
+        """The rows of one table by the column that identifies them in AWS: an id, an ARN, or a unique name.
 
         Raises
         ------
@@ -140,17 +140,17 @@ class Inventory:
         """
         rows, key = self.rows(table), TABLES[table].key
         if not key:
-            raise ValueError(f"Nothing tells the rows of {table} apart.")
+            raise ValueError(f"The table {table} has no key column.")
         return {getattr(row, key): row for row in rows}
 
     def replace(self, **tables: Rows) -> Inventory:
-        """A copy with some tables exchanged, for what-ifs."""
+        """A copy with some tables replaced, for what-ifs."""
         return Inventory.from_tables(
             {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
         )._only(self._tables)
 
     def to_json(self) -> str:
-        """The whole inventory as JSON text, keys and rows in a fixed order, one row a line."""
+        """The whole inventory as JSON text, keys and rows in a fixed order, one row per line."""
         tables = ",\n".join(
             f"  {json.dumps(name)}: ["
             + ",".join(f"\n   {json.dumps(row)}" for row in _records(self._tables[name]))
@@ -163,7 +163,7 @@ class Inventory:
 
     @classmethod
     def from_json(cls, text: str) -> Inventory:
-        """What `to_json` wrote."""
+        """An inventory from the text that `to_json` returned."""
         data = json.loads(text)
         whole = cls.from_tables(
             data["tables"], Scope(**data["scope"]), datetime.fromisoformat(data["taken_at"]), data["problems"]
@@ -191,12 +191,12 @@ def frame(table: Table, rows: Iterable[Record]) -> pd.DataFrame:
             for name, column in table.columns.items()
         }
     )
-    made.attrs["hidden"] = table.hidden  # For the display, which knows no inventory.
+    made.attrs["hidden"] = table.hidden  # For the display, which does not import the inventory.
     return made
 
 
 def natural(value: Any) -> list[tuple[int, int, str]]:
-    """A sorting key that puts `a2` before `a10`, nothing before something, and numbers by size."""
+    """A sort key that puts `a2` before `a10`, None before everything else, and sorts numbers by value."""
     if value is None:
         return []
     if isinstance(value, list | tuple):

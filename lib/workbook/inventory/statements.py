@@ -1,4 +1,4 @@
-"""Policy documents as rows: one statement a row, every part of it a sorted list."""
+"""Policy documents as rows: one statement per row, with its parts as sorted lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbook.inventory.schema import Record
 
 
 def document(policy: str | Mapping[str, Any] | None) -> Record:
-    """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} for none."""
+    """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} without a policy."""
     if not policy:
         return {}
     if isinstance(policy, Mapping):
@@ -21,7 +21,7 @@ def document(policy: str | Mapping[str, Any] | None) -> Record:
 
 
 def statements(policy: str | Mapping[str, Any] | None) -> list[Record]:
-    """Rows with the columns of `schema.STATEMENT`, in the order of the document; [] for no policy."""
+    """Rows with the columns of `schema.STATEMENT`, in document order; [] without a policy."""
     return [
         _row(statement, position)
         for position, statement in enumerate(_list(document(policy).get("Statement")), start=1)
@@ -29,7 +29,7 @@ def statements(policy: str | Mapping[str, Any] | None) -> list[Record]:
 
 
 def summary(policy: str | Mapping[str, Any] | None) -> str:
-    """One line for people: who may do what on what, and whether under conditions."""
+    """One line for people: who may do what on which resources, and under which conditions."""
     parts = []
     for row in statements(policy):
         who = f"{_few(row['principals'])} " if row["principals"] else ""

@@ -95,7 +95,7 @@ _TARGETS = {
 
 
 class Network:
-    """The answers of EC2 about the environment's VPCs, and what their resources are called. One set is shared by all layers."""
+    """The answers of EC2 about the environment's VPCs, and the names of their resources. Layers share the calls."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
@@ -157,7 +157,7 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         return [rule for page in pages for rule in page]
 
     async def prefix_lists() -> list[Record]:
-        # Only needed where something refers to one, and only names come of it.
+        # Only needed if something refers to one, and only for names.
         tables, rules = await asyncio.gather(
             network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]), group_rules()
         )
@@ -277,7 +277,7 @@ def _is_main(table: Record) -> bool:
 
 
 def _table_of_subnets(subnets: Iterable[Record], route_tables: Iterable[Record]) -> dict[str, str]:
-    """Subnet id -> route table id: its own, else the main one of its VPC."""
+    """Subnet id -> route table id: its own, or else the main one of its VPC."""
     own = {
         a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations", []) if a.get("SubnetId")
     }
