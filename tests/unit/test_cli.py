@@ -44,7 +44,7 @@ def test_checkpoints_are_of_the_embedded_aws_only(
     monkeypatch.setenv("WORKBOOK_HOME", str(tmp_path))
     for arguments in (["list"], ["save", "a"], ["restore", "a"], ["drop", "a"]):
         assert cli.main(["checkpoint", *arguments]) == 1
-        assert "on the embedded AWS only" in capsys.readouterr().err, arguments
+        assert "only work on the embedded AWS" in capsys.readouterr().err, arguments
 
 
 def test_a_checkpoint_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
