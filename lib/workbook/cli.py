@@ -12,7 +12,9 @@ from workbook.layers import BY_KEY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 on success, 1 on a failure with a known cause, 2 on wrong usage, 130 when interrupted."""
+    """Run one command. Exit codes: 0 on success, 1 on a failure with a known cause, 2 on wrong usage, 130 when
+    interrupted.
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options) or 0)

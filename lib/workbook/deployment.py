@@ -27,7 +27,8 @@ OTHER = "other"
 
 
 class Deployment:
-    """One environment on one target. Creating a deployment starts nothing and contacts nothing; the first call that needs the target does.
+    """One environment on one target. Creating a deployment starts nothing and contacts nothing; the first call that
+    needs the target does.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ class Deployment:
     layers : keys of the layers of this environment, in deployment order.
     target : where it is deployed; connected as soon as something needs it.
     run : the directory of its state, plans, logs and pages.
-    version : increases whenever something was changed through this object, or the account turned out to be a different one.
+    version : increases whenever something was changed through this object, or the account turned out to be a
+        different one.
 
     Raises
     ------
@@ -83,7 +85,8 @@ class Deployment:
 
         Raises
         ------
-        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done until then.
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done
+            until then.
         """
         # Taken before connecting, so that no checkpoint is restored between the check of the account and the apply.
         with self.run.applying():
@@ -110,7 +113,9 @@ class Deployment:
     # ── knowing ──
 
     def resources(self) -> dict[str, int]:
-        """Number of resources in the state, by layer, in deployment order; what belongs to no layer is counted as `other`."""
+        """Number of resources in the state, by layer, in deployment order; what belongs to no layer is counted as
+        `other`.
+        """
         return count_by_layer(self.run, self.settings.directory)
 
     def absent(self, inventory: Inventory) -> list[str]:
@@ -189,7 +194,8 @@ class Deployment:
 
         Returns
         -------
-        Whether the account differs from the one at the last call (or in the last process): a new, empty embedded AWS, or a
+        Whether the account differs from the one at the last call (or in the last process): a new, empty embedded AWS,
+        or a
         restored checkpoint.
         """
         if self.target.kind != "embedded":
@@ -250,7 +256,8 @@ class Deployment:
 
 
 def count_by_layer(run: RunDirectory, environment: Path) -> dict[str, int]:
-    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to no layer is `other`.
+    """Number of resources in the state of a run, by layer of an environment's directory; what belongs to no layer is
+    `other`.
 
     Raises
     ------

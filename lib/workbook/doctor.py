@@ -36,7 +36,9 @@ _KEPT = frozenset({"bin", "provider-cache", "simulator", "audit-env"})
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. What is `optional` may be absent; what is `missing` needs fixing, and `next_step` says how."""
+    """One line of the report. What is `optional` may be absent; what is `missing` needs fixing, and `next_step` says
+    how.
+    """
 
     name: str
     state: State
@@ -272,7 +274,9 @@ def _disk() -> Iterator[Finding]:
 
 
 def _still_deployed() -> dict[str, dict[str, int]]:
-    """Run directory -> resources by layer, for every run that has any. Resources of an embedded AWS that has stopped are gone."""
+    """Run directory -> resources by layer, for every run that has any. Resources of an embedded AWS that has stopped
+    are gone.
+    """
     running = emulator.find()
     found: dict[str, dict[str, int]] = {}
     for run in RunDirectory.all():

@@ -35,7 +35,8 @@ _SNAPSHOT_SECONDS = 30.0
 
 
 def open_workbook(environment: str | None = None) -> Workbook:
-    """Open the workbook on the target that `WORKBOOK_TARGET` names. Nothing is started until something needs the target.
+    """Open the workbook on the target that `WORKBOOK_TARGET` names. Nothing is started until something needs the
+    target.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ class Workbook:
     # ── deploying ──
 
     def plan(self, *layers: str) -> Plan:
-        """Plan the named layers, or everything; returns the saved plan, which shows itself as a table. Nothing is changed."""
+        """Plan the named layers, or everything; returns the saved plan, which shows itself as a table. Nothing is
+        changed.
+        """
         progress = Progress(f"Planning {', '.join(layers) or 'everything'}")
         plan = self.deployment.plan(*layers, progress=progress)
         progress.finish(note("The plan is saved."))
@@ -94,7 +97,8 @@ class Workbook:
 
         Raises
         ------
-        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done until then.
+        WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done
+            until then.
         """
         progress = Progress("Destroying" if plan.destroy else "Applying")
         applied = self.deployment.apply(plan, progress)
@@ -171,14 +175,18 @@ class Workbook:
 
     @contextmanager
     def branch(self) -> Iterator[Workbook]:
-        """A workbook on a copy of the account, to change and throw away: `with wb.branch() as other: …`. Embedded AWS only."""
+        """A workbook on a copy of the account, to change and throw away: `with wb.branch() as other: …`. Embedded AWS
+        only.
+        """
         with self.deployment.branch() as deployment:
             yield Workbook(deployment.environment, deployment.run.home)
 
     # ── looking ──
 
     def inventory(self, fresh: bool = False) -> Inventory:
-        """Snapshot of the live account; read again when it is older than 30 s, when something was applied, or when `fresh`."""
+        """Snapshot of the live account; read again when it is older than 30 s, when something was applied, or when
+        `fresh`.
+        """
         self.deployment.connect()
         if not fresh and self._snapshot is not None:
             taken_at, version, kept = self._snapshot
@@ -225,7 +233,9 @@ class Workbook:
         return judge(inventory, layers or None, self.target.kind).without_layers(self.deployment.absent(inventory))
 
     def reach(self, source: str, target: str, port: int, protocol: str = "tcp", **subnets: str) -> Reach:
-        """Whether `source` can open a connection to `target`, hop by hop; the names are those of `workbook.network.reach`."""
+        """Whether `source` can open a connection to `target`, hop by hop; the names are those of
+        `workbook.network.reach`.
+        """
         return network.reach(self.inventory(), source, target, port, protocol, **subnets)
 
     def reach_matrix(self) -> Rendered:
@@ -233,7 +243,9 @@ class Workbook:
         return network.rendered(network.matrix(self.inventory()), self.settings.prefix)
 
     def can(self, principal: str, action: str, resource: str = "*", **circumstances: Any) -> Decision:
-        """Whether a principal may do something, and which statement decides; `circumstances` are those of `workbook.access.can`."""
+        """Whether a principal may do something, and which statement decides; `circumstances` are those of
+        `workbook.access.can`.
+        """
         return access.can(self.inventory(), principal, action, resource, **circumstances)
 
     def access_matrix(self) -> Rendered:

@@ -1,4 +1,6 @@
-"""Checkpoints as a person uses them: saved, restored, branched, and left by the walkthrough; everything agrees afterwards."""
+"""Checkpoints as a person uses them: saved, restored, branched, and left by the walkthrough; everything agrees
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,8 @@ def test_the_walkthrough_leaves_one_at_the_start_of_every_page(home: Path, tmp_p
     assert walkthrough(pages) == 0
     first = {kept.name: kept.saved_at for kept in branches.listed(home)}
     assert set(first) == {"02_ecr", "42_more"}
-    # A second time the layer of page 02 is deployed: its start is the first one. The other page starts where it does now.
+    # A second time the layer of page 02 is deployed: its start is the first one. The other page starts where it does
+    # now.
     assert walkthrough(pages) == 0
     second = {kept.name: kept.saved_at for kept in branches.listed(home)}
     assert second["02_ecr"] == first["02_ecr"] and second["42_more"] > first["42_more"]

@@ -1,6 +1,7 @@
 """Claims change their verdict when someone changes what is deployed.
 
-Each change is made with boto3 on a branch of its own, which is read, judged and thrown away. tests/unit/test_claims.py has
+Each change is made with boto3 on a branch of its own, which is read, judged and thrown away. tests/unit/test_claims.py
+has
 a change in the inventory for every claim.
 """
 
@@ -254,7 +255,8 @@ def balancer(live: Live) -> None:
     elb.create_listener(**arn, Protocol="HTTP", Port=8081, DefaultActions=forward)
 
 
-# Change -> the claims that it must turn, each with a part of the name of the resource that its evidence must give. No other may turn.
+# Change -> the claims that it must turn, each with a part of the name of the resource that its evidence must give. No
+# other may turn.
 TURNED: dict[Callable[[Live], None], dict[str, str]] = {
     network: {
         "VPC-NO-AUTO-PUBLIC-IP": "-vpc-public-us-east-1a",

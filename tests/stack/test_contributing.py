@@ -1,6 +1,8 @@
-"""The worked examples of CONTRIBUTING.md work: their files are written into a copy of the project, and their commands are run there.
+"""The worked examples of CONTRIBUTING.md work: their files are written into a copy of the project, and their commands
+are run there.
 
-A section is one example. `Create` and `Append to` name the file that the next block is; a `console` block is a session: a line that
+A section is one example. `Create` and `Append to` name the file that the next block is; a `console` block is a session:
+a line that
 begins with `$` is run, the others must be in what it prints.
 """
 

@@ -1,4 +1,6 @@
-"""container/dashboard.py as a module: classification, redaction, status, pages and HTTP handler, without a process of its own."""
+"""container/dashboard.py as a module: classification, redaction, status, pages and HTTP handler, without a process of
+its own.
+"""
 
 from __future__ import annotations
 

@@ -690,7 +690,9 @@ def test_a_silent_connection_is_closed(served: Container) -> None:
 
 @pytest.mark.slow
 def test_load(aws: Any, dashboard: Start) -> None:
-    """wrk for five seconds on each path, while the pages are rewritten every second: no error, and healthy meanwhile, as ECS counts."""
+    """wrk for five seconds on each path, while the pages are rewritten every second: no error, and healthy meanwhile,
+    as ECS counts.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         pytest.skip("wrk is not installed (apt-get install wrk)")

@@ -1,4 +1,5 @@
-"""One name for different things: resources of two kinds, services of two clusters, whole VPCs, a name that begins another.
+"""One name for different things: resources of two kinds, services of two clusters, whole VPCs, a name that begins
+another.
 
 Two resources of one kind in one VPC: test_twins.py.
 """
@@ -125,7 +126,9 @@ def test_a_task_definition_that_two_services_run_is_one_card(dev: Inventory, two
 
 
 def moved(row: Row, table: str) -> Row:
-    """The same resource in the second VPC: its ids and those it refers to, but not addresses, prefix lists and rule ids."""
+    """The same resource in the second VPC: its ids and those it refers to, but not addresses, prefix lists and rule
+    ids.
+    """
     cells: dict[str, object] = {}
     for column, kind in ((name, of.type) for name, of in TABLES[table].columns.items()):
         value = getattr(row, column)

@@ -61,7 +61,9 @@ def _summed(granted: list[tuple[Key, Key, str]]) -> list[Flow]:
 
 
 def role_flows(inventory: Inventory) -> list[Flow]:
-    """Roles to the buckets, repositories and log groups that their policies allow; labelled with the verbs. Boundaries only take away."""
+    """Roles to the buckets, repositories and log groups that their policies allow; labelled with the verbs. Boundaries
+    only take away.
+    """
     granted: list[tuple[Key, Key, str]] = []
     for statement in inventory.rows("iam_statements"):
         if statement.kind != "boundary":

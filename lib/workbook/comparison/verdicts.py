@@ -10,7 +10,9 @@ from workbook.display import Rendered
 
 
 def compare(first: Results, improved: Results) -> pd.DataFrame:
-    """claim, layer, says, first version, improved version: one row per claim that was judged on both, in the order of `improved`."""
+    """claim, layer, says, first version, improved version: one row per claim that was judged on both, in the order of
+    `improved`.
+    """
     before = {result.claim.id: result for result in (*first.results, *first.waiting)}
     waiting = {result.claim.id for result in first.waiting}
     rows = [

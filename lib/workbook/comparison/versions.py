@@ -15,7 +15,8 @@ NONE = "none"
 
 
 def compare(layer: str, inventory: Inventory) -> pd.DataFrame:
-    """aspect, first version, improved version, seen live (`none`, or `not deployed` for the whole layer): one row per improvement.
+    """aspect, first version, improved version, seen live (`none`, or `not deployed` for the whole layer): one row per
+    improvement.
 
     Raises
     ------

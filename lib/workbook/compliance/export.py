@@ -45,7 +45,9 @@ def to_json(results: Results) -> str:
 
 
 def to_junit(results: Results) -> str:
-    """JUnit XML: a case for each claim. FAIL is a failure; NOT TESTABLE HERE and N-A are skipped; EXCEPTION passes, with its reason."""
+    """JUnit XML: a case for each claim. FAIL is a failure; NOT TESTABLE HERE and N-A are skipped; EXCEPTION passes,
+    with its reason.
+    """
     skipped = results.counts[Verdict.NOT_TESTABLE] + results.counts[Verdict.NOT_APPLICABLE]
     totals = {"tests": str(len(results)), "failures": str(len(results.failed)), "errors": "0", "skipped": str(skipped)}
     suite = ElementTree.Element("testsuite", {"name": f"claims {results.scope.prefix}", **totals})
@@ -66,7 +68,9 @@ def to_junit(results: Results) -> str:
 
 
 def to_html(results: Results) -> str:
-    """A page of its own, without scripts or references: summary, claims, and for each claim its source, controls and evidence."""
+    """A page of its own, without scripts or references: summary, claims, and for each claim its source, controls and
+    evidence.
+    """
     parts = [
         display.table(
             results.table(),

@@ -1,4 +1,6 @@
-"""Run the container of the deployed task definition on this machine: in Docker or Podman, or as a process if neither is available."""
+"""Run the container of the deployed task definition on this machine: in Docker or Podman, or as a process if neither is
+available.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ class TaskAgent:
 
     Parameters
     ----------
-    assume : returns the `Credentials` of `sts.assume_role`; called when there are none yet, or when they are about to expire.
+    assume : returns the `Credentials` of `sts.assume_role`; called when there are none yet, or when they are about
+        to expire.
     role_arn : ARN of the task role.
     task : the document at `${ECS_CONTAINER_METADATA_URI_V4}/task`.
     """

@@ -73,5 +73,7 @@ class Definition:
 
     @property
     def health_check(self) -> Mapping[str, Any]:
-        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's defaults for whatever the definition omits."""
+        """`command`, `interval`, `timeout`, `retries`, `startPeriod` (s); ECS's defaults for whatever the definition
+        omits.
+        """
         return {"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0, **self.container.get("healthCheck", {})}

@@ -1,7 +1,9 @@
 """A network that can fail, between the container and the AWS endpoint.
 
-microburst, the closest library, accepts every connection before it answers with AWS's errors, delays or resets. What the container has to
-survive happens before that too: refused connections, on a port that no other process may take in the meantime. Hence this TCP forwarder,
+microburst, the closest library, accepts every connection before it answers with AWS's errors, delays or resets. What
+the container has to
+survive happens before that too: refused connections, on a port that no other process may take in the meantime. Hence
+this TCP forwarder,
 which can also hang, and answer with an S3 error that the embedded AWS never returns.
 """
 
@@ -63,7 +65,9 @@ class FaultProxy:
         self._cut()
 
     def answer(self, status: int, code: str, message: str) -> None:
-        """Answer every request with an S3 error, such as 503 `SlowDown`, that the embedded AWS does not return by itself."""
+        """Answer every request with an S3 error, such as 503 `SlowDown`, that the embedded AWS does not return by
+        itself.
+        """
         self.heal()
         body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>'
         head = f"HTTP/1.1 {status} Error\r\nContent-Type: application/xml\r\nContent-Length: {len(body.encode())}\r\nConnection: close\r\n\r\n"

@@ -28,7 +28,8 @@ def run(
     environment: Mapping[str, str] | None = None,
     engine: str | None = "any",
 ) -> Container:
-    """Run the container of the deployed task definition against the deployed bucket, with the credentials of the task role.
+    """Run the container of the deployed task definition against the deployed bucket, with the credentials of the task
+    role.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def run(
 
     Raises
     ------
-    WorkbookError : nothing is deployed, the target is a real account (only ECS may assume the task role there), or the container does not start.
+    WorkbookError : nothing is deployed, the target is a real account (only ECS may assume the task role there), or
+        the container does not start.
     """
     definition = Definition.deployed(inventory)
     assume = _assume(target, definition.role_arn)
@@ -113,7 +115,9 @@ def _assume(target: Target, role_arn: str) -> Callable[[], Mapping[str, Any]]:
 
 
 def _task_document(definition: Definition, inventory: Inventory) -> dict[str, Any]:
-    """What the metadata endpoint returns for a task that runs here: its definition as deployed, and that it is not on AWS."""
+    """What the metadata endpoint returns for a task that runs here: its definition as deployed, and that it is not on
+    AWS.
+    """
     account = definition.role_arn.split(":")[4]
     cluster = inventory.rows("services")[0].cluster
     family, _, revision = definition.task.rpartition(":")

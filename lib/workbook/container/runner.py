@@ -50,7 +50,8 @@ class Container:
     engine : `docker` or `podman`, or None when it runs as a process.
     overrides : environment variables that differ from the task definition, with the value used here.
     agent : stand-in for the ECS agent; `agent.expire()` and `agent.renew()`.
-    network : proxy between it and the AWS endpoint; `network.refuse()`, `.hang()`, `.answer(...)`, `.heal()`. None if the endpoint is https.
+    network : proxy between it and the AWS endpoint; `network.refuse()`, `.hang()`, `.answer(...)`, `.heal()`. None
+        if the endpoint is https.
     """
 
     def __init__(
@@ -125,7 +126,9 @@ class Container:
         return document
 
     def logs(self, event: str | None = None) -> list[dict[str, Any]]:
-        """Its log, one dict per line; a line that is not JSON has the event `output`. `event` selects the lines of one kind."""
+        """Its log, one dict per line; a line that is not JSON has the event `output`. `event` selects the lines of one
+        kind.
+        """
         lines = (
             [_log_line(line) for line in self._log.read_text(errors="replace").splitlines() if line]
             if self._log.exists()
@@ -202,7 +205,9 @@ class Container:
         self._signal(signal.SIGCONT, "unpause")
 
     def stop(self) -> int | None:
-        """Stop it as ECS does, with SIGTERM first; returns its exit code, None if it never started. A second call does nothing."""
+        """Stop it as ECS does, with SIGTERM first; returns its exit code, None if it never started. A second call does
+        nothing.
+        """
         process = getattr(self, "_process", None)
         if process is not None and self._exit is None:
             self.thaw()

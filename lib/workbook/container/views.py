@@ -101,7 +101,8 @@ def consequences(
     Parameters
     ----------
     service, group : rows of the inventory's tables `services` and `target_groups`.
-    health : result of the container health check. code : status code that the target group's check received, None for no answer.
+    health : result of the container health check. code : status code that the target group's check received, None
+        for no answer.
     status : document of /status.json, None if there was no answer.
     """
     check = definition.health_check

@@ -55,7 +55,8 @@ _LINES: dict[str, tuple[dict[str, str], str]] = {
 
 
 class Picture(Diagram):  # type: ignore[misc]
-    """A diagram under construction, used as `with Picture(...) as picture:`; its parts stand in the order they are named.
+    """A diagram under construction, used as `with Picture(...) as picture:`; its parts stand in the order they are
+    named.
 
     Attributes
     ----------
@@ -111,7 +112,9 @@ class Picture(Diagram):  # type: ignore[misc]
         return name.removeprefix(f"{self.prefix}-")
 
     def card(self, icon: type[Node], key: Key, title: str, *details: str, at: str = "") -> None:
-        """A resource as a card: icon, title, one line for each detail. `at` tells the cards of one resource in several places apart."""
+        """A resource as a card: icon, title, one line for each detail. `at` tells the cards of one resource in several
+        places apart.
+        """
         self.nodes[key] = None
         # Graphviz reads a colon in a node's name as a port.
         nodeid = f"{key.table}/{key.id}{'@' + at if at else ''}".replace(":", "_")
@@ -142,7 +145,9 @@ class Picture(Diagram):  # type: ignore[misc]
         gap: float = 30,
         grow: bool = False,
     ) -> Iterator[str]:
-        """A labelled frame around what is drawn inside: a resource (`of`), such as a subnet, or a grouping. Yields its name, for arrows."""
+        """A labelled frame around what is drawn inside: a resource (`of`), such as a subnet, or a grouping. Yields its
+        name, for arrows.
+        """
         box = _Box(
             f"{len(self._labels)}", graph_attr={"style": "rounded", "fontname": FONT, "fontsize": "13", **_BOXES[kind]}
         )
@@ -224,7 +229,9 @@ class Picture(Diagram):  # type: ignore[misc]
         return str(graph.source)
 
     def arranged(self, sizes: Mapping[str, Size]) -> Arrangement:
-        """Where everything stands and every arrow runs, given the `sizes` of what `measured` lists. Raises KeyError for a size left out."""
+        """Where everything stands and every arrow runs, given the `sizes` of what `measured` lists. Raises KeyError for
+        a size left out.
+        """
         at = place(Frame("column", 16, children=[Frame("row", 0, children=[_HEADING]), self.frame]), sizes)
         at[_HEADING] = at[_HEADING]._replace(left=0)
         boxes = {box.name: at.pop(box.name) for box in self._boxes}

@@ -1,6 +1,7 @@
 """The architecture picture as Mermaid text, for places that draw it themselves, such as a code host's page.
 
-`python -m workbook.diagram.mermaid INVENTORY.json DIRECTORY` renews what the documentation holds of it: the Mermaid block of
+`python -m workbook.diagram.mermaid INVENTORY.json DIRECTORY` renews what the documentation holds of it: the Mermaid
+block of
 `architecture-diagram.md`, `architecture.png` and `architecture.svg`.
 """
 
@@ -29,7 +30,9 @@ _STYLES = {
 
 
 def mermaid(inventory: Inventory) -> str:
-    """A `flowchart` of what `diagrams/architecture.py` draws: the same nodes, boxes and arrows. Raises as `render.draw` does."""
+    """A `flowchart` of what `diagrams/architecture.py` draws: the same nodes, boxes and arrows. Raises as `render.draw`
+    does.
+    """
     picture = sketch("architecture", inventory)
     ids = {name: f"{'box' if name in picture.kinds else 'n'}{number}" for number, name in enumerate(picture.texts, 1)}
     lines = ["flowchart TB", *_inside(picture, picture.frame, ids, 1)]

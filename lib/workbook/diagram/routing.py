@@ -1,7 +1,9 @@
 """Arrows with right angles: the way of each from card to card, round what is between.
 
-Graphviz can do this too, but aborts on some pictures (an assertion in its router) and enters cards at their corners. This one
-looks for the cheapest way over a grid of lanes beside the cards; corners, crossings and lines on top of each other cost.
+Graphviz can do this too, but aborts on some pictures (an assertion in its router) and enters cards at their corners.
+This one
+looks for the cheapest way over a grid of lanes beside the cards; corners, crossings and lines on top of each other
+cost.
 Arrows to one card may share their last stretch. Lengths are points, y runs down.
 """
 
@@ -61,7 +63,9 @@ class Router:
         self._touched: set[tuple[int, int]] = set()
 
     def route(self, tail: str, head: str, kind: str = "") -> tuple[Point, ...]:
-        """The corners of the cheapest way from `tail` to `head`, both ends included. Only arrows of one `kind` share a stretch."""
+        """The corners of the cheapest way from `tail` to `head`, both ends included. Only arrows of one `kind` share a
+        stretch.
+        """
         wire = (tail, head, kind)
         start, goal = self._rects[tail], self._rects[head]
         ends = {(i, j, (d + 2) % 4): (cost, port) for cost, i, j, d, port in self._ports(goal)}
@@ -173,7 +177,9 @@ def middle(rect: Rect) -> Point:
 
 
 def _lanes(solid: Iterable[tuple[float, float]], boxes: Iterable[tuple[float, float]]) -> list[float]:
-    """Coordinates that arrows run along, `_APART` at least: the middle of each card, then its sides, then those of the boxes."""
+    """Coordinates that arrows run along, `_APART` at least: the middle of each card, then its sides, then those of the
+    boxes.
+    """
     solid, boxes = list(solid), list(boxes)
     borders = [edge for start, length in boxes for edge in (start, start + length)]
     wanted = [start + length / 2 for start, length in solid]
@@ -217,7 +223,9 @@ def borders(rect: Rect) -> list[Rect]:
 
 
 def beside(points: tuple[Point, ...], size: tuple[float, float], taken: list[Rect], frames: list[Rect]) -> Rect:
-    """Where a label of `size` stands next to a line: clear of what is `taken`, and of `frames` if it can be; else upon the line."""
+    """Where a label of `size` stands next to a line: clear of what is `taken`, and of `frames` if it can be; else upon
+    the line.
+    """
     return _clear(points, size, [*taken, *frames]) or _clear(points, size, taken) or _upon(points, size)
 
 

@@ -111,7 +111,8 @@ def table(
 def readable_columns(frame: pd.DataFrame) -> list[str]:
     """Columns worth reading: no identifiers, no dictionaries, nothing that changes from run to run.
 
-    A table of the inventory says which are identifiers (`attrs["hidden"]`); any other frame is judged by its column names.
+    A table of the inventory says which are identifiers (`attrs["hidden"]`); any other frame is judged by its column
+    names.
     """
     hidden = frame.attrs.get("hidden")
     if hidden is None:

@@ -10,7 +10,8 @@ from typing import Any
 def deny_list(s3: Any, bucket: str, principal_arn: str) -> Callable[[], None]:
     """Add a statement to the bucket policy that denies `principal_arn` the list of the bucket.
 
-    The statement has no condition, so the embedded AWS enforces it as AWS does. Calling what is returned puts back the policy as it was.
+    The statement has no condition, so the embedded AWS enforces it as AWS does. Calling what is returned puts back the
+    policy as it was.
     """
     before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     policy = json.loads(before)

@@ -36,7 +36,8 @@ class Emulator:
 
     Attributes
     ----------
-    url : its address, such as `http://127.0.0.1:41235`; always the IP address, since bucket names in front of a host name fail.
+    url : its address, such as `http://127.0.0.1:41235`; always the IP address, since bucket names in front of a
+        host name fail.
     pid : its process id.
     instance : random id of this process. The account lives in its memory, so another instance is another account: an
         empty one after a start, a copy after a branch or a restore.
@@ -146,7 +147,8 @@ def find(home: Path | None = None) -> Emulator | None:
 
 
 def stop(home: Path | None = None) -> bool:
-    """Stop the embedded AWS of a home (None: the current one), and with it its account. Returns whether one was running.
+    """Stop the embedded AWS of a home (None: the current one), and with it its account. Returns whether one was
+    running.
 
     Its checkpoints and branches keep running.
     """
@@ -215,7 +217,8 @@ def end_unresponsive(home: Path) -> bool:
         shown = subprocess.run(
             ["ps", "-ww", "-p", str(record.emulator.pid), "-o", "command="], capture_output=True, text=True, timeout=10
         )
-        # The id on its command line distinguishes our server, and copies of it, from another process that got the same pid.
+        # The id on its command line distinguishes our server, and copies of it, from another process that got the same
+        # pid.
         ours = record.launched in shown.stdout
     if ours:
         with contextlib.suppress(ProcessLookupError):

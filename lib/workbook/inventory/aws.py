@@ -45,7 +45,8 @@ class Aws:
         self._client = client
         self._pool = pool
         self._progress = progress
-        # Creating a client is slow and not thread-safe: one thread does it, so that calls do not wait for other clients.
+        # Creating a client is slow and not thread-safe: one thread does it, so that calls do not wait for other
+        # clients.
         self._creator = ThreadPoolExecutor(1, thread_name_prefix="inventory-clients")
         self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._answers: dict[str, asyncio.Task[Record | ClientError | BotoCoreError]] = {}
@@ -66,7 +67,8 @@ class Aws:
         absent: Iterable[str] = (),
         **params: Any,
     ) -> Record | None:
-        """The response of an operation, with its pages joined. The same call is made only once, however often it is requested.
+        """The response of an operation, with its pages joined. The same call is made only once, however often it is
+        requested.
 
         Parameters
         ----------

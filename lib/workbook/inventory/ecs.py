@@ -1,6 +1,8 @@
-"""Reads the application: clusters and services in batches, task definitions in use, load balancing, autoscaling, log groups.
+"""Reads the application: clusters and services in batches, task definitions in use, load balancing, autoscaling, log
+groups.
 
-A call each, where AWS offers no batch: task definitions in use, a load balancer's attributes and listeners, a target group's
+A call each, where AWS offers no batch: task definitions in use, a load balancer's attributes and listeners, a target
+group's
 attributes and health.
 """
 

@@ -68,7 +68,8 @@ def read_inventory(
         finally:
             events.put(None)
 
-    # A separate event loop on a separate thread, since a notebook's kernel already runs one; the caller's thread stays free to
+    # A separate event loop on a separate thread, since a notebook's kernel already runs one; the caller's thread stays
+    # free to
     # show progress and to be interrupted.
     threading.Thread(target=run, name="inventory", daemon=True).start()
     while (event := events.get()) is not None:

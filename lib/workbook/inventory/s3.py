@@ -1,4 +1,6 @@
-"""Reads buckets: one listing, then a call for each setting of each bucket (S3 has no call for several settings or buckets)."""
+"""Reads buckets: one listing, then a call for each setting of each bucket (S3 has no call for several settings or
+buckets).
+"""
 
 from __future__ import annotations
 

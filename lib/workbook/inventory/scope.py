@@ -17,7 +17,9 @@ class Scope:
     replica_region: str
 
     def owns(self, name: str) -> bool:
-        """Whether `name` is one of the environment's: `alloy-dev-shop` owns `alloy-dev-shop-data`, not `alloy-dev-shop2`."""
+        """Whether `name` is one of the environment's: `alloy-dev-shop` owns `alloy-dev-shop-data`, not
+        `alloy-dev-shop2`.
+        """
         return name == self.prefix or name.startswith(f"{self.prefix}-")
 
     def within(self, path: str) -> bool:

@@ -29,13 +29,15 @@ class NotReadError(WorkbookError):
 
 
 class Inventory:
-    """Tables by name, as `registry.TABLES` describes them. Created by `read_inventory`, `from_tables` or `from_json`; immutable.
+    """Tables by name, as `registry.TABLES` describes them. Created by `read_inventory`, `from_tables` or `from_json`;
+    immutable.
 
     Attributes
     ----------
     scope : the environment it was read for.
     taken_at : when the reading began, UTC.
-    problems : DataFrame with the columns table, call, error: what could not be read. A table named here may lack rows or
+    problems : DataFrame with the columns table, call, error: what could not be read. A table named here may lack
+        rows or
         cells, so their absence proves nothing.
     """
 
@@ -56,7 +58,8 @@ class Inventory:
         taken_at: datetime | None = None,
         problems: Iterable[Record] = (),
     ) -> Inventory:
-        """An inventory made from rows, for tests and what-ifs. Tables that are not given are empty; columns that are not given have
+        """An inventory made from rows, for tests and what-ifs. Tables that are not given are empty; columns that are
+        not given have
         their type's default.
 
         Raises

@@ -11,7 +11,9 @@ from workbook.inventory.schema import Record
 
 
 def document(policy: str | Mapping[str, Any] | None) -> Record:
-    """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} without a policy."""
+    """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} without
+    a policy.
+    """
     if not policy:
         return {}
     if isinstance(policy, Mapping):

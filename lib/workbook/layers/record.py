@@ -38,11 +38,13 @@ class Price:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer is one name across the tree: its Terraform file, notebook, reader, claims, diagram and tests carry the key.
+    """A layer is one name across the tree: its Terraform file, notebook, reader, claims, diagram and tests carry the
+    key.
 
     Attributes
     ----------
-    key : such as vpc; the name of `<key>.tf`, `inventory/<key>.py`, `claims/<key>.py`, `diagrams/<key>.py` and the notebook.
+    key : such as vpc; the name of `<key>.tf`, `inventory/<key>.py`, `claims/<key>.py`, `diagrams/<key>.py` and the
+        notebook.
     order : position in the deployment, and number of its notebook.
     title : for people, such as The network.
     question : the question that its page answers.

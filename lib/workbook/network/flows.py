@@ -1,6 +1,8 @@
-"""Who may reach what by rules and routes, computed from the inventory: arrows of the diagrams. By policies: access/grants.py.
+"""Who may reach what by rules and routes, computed from the inventory: arrows of the diagrams. By policies:
+access/grants.py.
 
-Nothing here asks AWS. A flow exists only while the rules and routes that allow it are in the inventory, so an arrow that
+Nothing here asks AWS. A flow exists only while the rules and routes that allow it are in the inventory, so an arrow
+that
 disappears from a picture is a rule that disappeared from the account.
 """
 
@@ -21,7 +23,8 @@ _PRIVATE = [ipaddress.ip_network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12
 
 @dataclass(frozen=True)
 class Key:
-    """A resource: its table in the inventory and what AWS tells it apart by there (`Table.key`; of `routes` the route table's id).
+    """A resource: its table in the inventory and what AWS tells it apart by there (`Table.key`; of `routes` the route
+    table's id).
 
     Table `generic`: what no account holds, such as the internet. `name` is for people and takes no part in comparisons.
     """
@@ -118,9 +121,11 @@ def port(rule: Row) -> str:
 
 
 def network_flows(inventory: Inventory) -> list[Flow]:
-    """Load balancers, services and interface endpoints that may open a connection to one another, and the internet to a public one.
+    """Load balancers, services and interface endpoints that may open a connection to one another, and the internet to a
+    public one.
 
-    A flow needs both sides: an ingress rule of the target and, where the source is guarded too, an egress rule of its own.
+    A flow needs both sides: an ingress rule of the target and, where the source is guarded too, an egress rule of its
+    own.
     """
     members = _members(inventory)
     found: dict[Flow, None] = {}
@@ -158,7 +163,9 @@ def group_flows(inventory: Inventory) -> list[Flow]:
 
 
 def in_order(keys: list[Key], flows: list[Flow]) -> list[Key]:
-    """`keys` with the source of a flow before its target, those without a flow last; as given where flows go in a circle."""
+    """`keys` with the source of a flow before its target, those without a flow last; as given where flows go in a
+    circle.
+    """
     before: dict[Key, list[Key]] = {}
     for source, target, _ in flows:
         if target in keys and source != target:
@@ -214,7 +221,8 @@ def short_destination(destination: str) -> str:
 
 
 def egress_flows(inventory: Inventory, subnet: str = "") -> list[Flow]:
-    """How services leave their subnets: by a NAT gateway or gateway endpoint, where groups and route tables both let them.
+    """How services leave their subnets: by a NAT gateway or gateway endpoint, where groups and route tables both let
+    them.
 
     With the id of a `subnet`, only of tasks in that one.
     """

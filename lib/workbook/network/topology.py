@@ -88,7 +88,8 @@ class Topology:
         return ", ".join(self._groups[g].name if g in self._groups else g for g in groups) or "none"
 
     def _called(self) -> dict[str, dict[str, str]]:
-        """Table -> id -> what to ask for a resource by: `task` for the only service, its name (an endpoint's service), or
+        """Table -> id -> what to ask for a resource by: `task` for the only service, its name (an endpoint's service),
+        or
         its id where another resource, of whatever kind, has that name too."""
         prefix = self.inventory.scope.prefix
         names = Counter(_SHORT.values())

@@ -39,7 +39,9 @@ class Page:
 
 
 def pages(directory: Path = NOTEBOOKS) -> list[Page]:
-    """The notebooks of a directory, in order. A layer's title and question come from its record, other titles from the first heading."""
+    """The notebooks of a directory, in order. A layer's title and question come from its record, other titles from the
+    first heading.
+    """
     layers = {layer.page: Page(layer.page, layer.title, layer.question) for layer in LAYERS}
     found = sorted(directory.glob("[0-9][0-9]_*.ipynb"))
     return [layers.get(path.stem) or Page(path.stem, _title(path), _QUESTIONS.get(path.stem, "")) for path in found]

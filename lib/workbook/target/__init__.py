@@ -1,4 +1,6 @@
-"""Where the workbook deploys: embedded AWS, an AWS-compatible endpoint or a real account; and what the embedded AWS does not do."""
+"""Where the workbook deploys: embedded AWS, an AWS-compatible endpoint or a real account; and what the embedded AWS
+does not do.
+"""
 
 from workbook.target.connection import EMBEDDED_ACCOUNT, ClientFactory, Target, choose_target
 from workbook.target.limits import LIMITS, LIMITS_BY_ID, Limit

@@ -1,6 +1,7 @@
 """The target: the embedded AWS, an AWS-compatible endpoint, or a real account.
 
-`WORKBOOK_TARGET` selects it: `embedded` (default), an `http(s)://` address, or `aws`. The Terraform files are the same for all
+`WORKBOOK_TARGET` selects it: `embedded` (default), an `http(s)://` address, or `aws`. The Terraform files are the same
+for all
 three; a target is just environment variables and the arguments of a boto3 client.
 """
 
@@ -38,7 +39,8 @@ class Target:
     ----------
     kind : `embedded`, `endpoint` or `aws`.
     region : AWS region of the stack.
-    endpoint_url : address of the AWS-compatible endpoint; None on a real account, and while the embedded AWS is not connected.
+    endpoint_url : address of the AWS-compatible endpoint; None on a real account, and while the embedded AWS is not
+        connected.
     account_id : the account the user named (`WORKBOOK_ACCOUNT_ID`); None where none is needed.
     """
 
@@ -120,7 +122,9 @@ class Target:
         )
 
     def _endpoint(self) -> str:
-        """The endpoint's address; never None unless the target is a real account, or a client would fall back to the user's own AWS."""
+        """The endpoint's address; never None unless the target is a real account, or a client would fall back to the
+        user's own AWS.
+        """
         if not self.endpoint_url:
             raise WorkbookError(
                 "The embedded AWS is not connected.", "Run `make doctor`, then open the workbook again."

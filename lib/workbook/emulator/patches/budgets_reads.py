@@ -3,7 +3,8 @@
 moto lacks ListTagsForResource, TagResource, UntagResource and DescribeSubscribersForNotification, so
 `aws_budgets_budget` cannot be read after it is created. AWS returns what was set.
 
-Source: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DescribeSubscribersForNotification.html
+Source:
+https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DescribeSubscribersForNotification.html
 """
 
 from __future__ import annotations
