@@ -119,7 +119,7 @@ def test_nothing_of_the_shell_reaches_it(monkeypatch: pytest.MonkeyPatch, aws: A
     assert "the-person's" not in seen
     names = {line.partition("=")[0] for line in seen.splitlines()}
     assert {"BUCKET_NAME", "AWS_REGION", "AWS_EC2_METADATA_DISABLED", "HOME", "PATH", "PORT"} <= names
-    assert f"HOME={container._pages}" in seen
+    assert f"HOME={container.overrides['PAGES_DIR']}" in seen
 
 
 def test_what_differs_from_the_definition_is_listed(dashboard: Start) -> None:
@@ -129,7 +129,7 @@ def test_what_differs_from_the_definition_is_listed(dashboard: Start) -> None:
 
 
 def test_it_has_the_limits_of_the_task(dashboard: Start) -> None:
-    limits = Path(f"/proc/{dashboard()._process.pid}/limits")
+    limits = Path(f"/proc/{dashboard().pid}/limits")
     if not limits.exists():
         pytest.skip("needs /proc")
     lines = {line[:25].strip(): line[25:].split()[0] for line in limits.read_text().splitlines()}
@@ -176,7 +176,7 @@ def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start, within: Calla
         took = time.monotonic() - started
         assert container.stop() == 0
         assert not container.running
-        assert not container._pages.exists()
+        assert not Path(container.overrides["PAGES_DIR"]).exists()
         return took
 
     within(2, stop)
@@ -184,7 +184,8 @@ def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start, within: Calla
 
 def test_nothing_is_left_in_the_temporary_directory(aws: Any, define: Define) -> None:
     container = Container(define(), {}, search_path=aws.search_path)
-    directory = container._directory
+    directory = Path(container.overrides["PAGES_DIR"]).parent
+    assert directory.name.startswith("workbook-container-")
     container.stop()
     assert container.logs()
     del container
@@ -195,7 +196,7 @@ def test_nothing_is_left_in_the_temporary_directory(aws: Any, define: Define) ->
 def test_one_that_ignores_sigterm_is_killed_with_its_children(
     monkeypatch: pytest.MonkeyPatch, aws: Any, define: Define
 ) -> None:
-    monkeypatch.setattr("workbook.container.runner._STOP_SECONDS", 0.5)
+    monkeypatch.setattr("workbook.container.runner.STOP_SECONDS", 0.5)
     stubborn = 'trap \'\' TERM; python3 -m http.server --bind 127.0.0.1 "$PORT" --directory "$PAGES_DIR" & : > health; wait; wait'
     container = Container(define([stubborn]), {}, search_path=aws.search_path)
     assert container.stop() == -signal.SIGKILL

@@ -350,7 +350,7 @@ def test_a_check_that_hangs_is_ended_and_named(aws: Any, dashboard: Start) -> No
     container = dashboard(CHECK_TIMEOUT=1)
     status = container.wait_for("degraded", "timeout")
     assert 900 <= status["last_check"]["duration_ms"] < 30_000
-    assert _children(container._process.pid, "sleep") <= 1
+    assert _children(container.pid, "sleep") <= 1
 
 
 def test_a_bucket_without_end_counts_as_listed(aws: Any, dashboard: Start) -> None:
@@ -367,7 +367,7 @@ def test_an_error_without_end_does_not_fill_the_memory(aws: Any, dashboard: Star
     aws.says("while :; do echo 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxxxx' >&2; done")
     container = dashboard(CHECK_TIMEOUT=1, CHECK_INTERVAL=30)
     container.wait_for("degraded")
-    peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{container._process.pid}/status").read_text()).group(1))  # type: ignore[union-attr]
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{container.pid}/status").read_text()).group(1))  # type: ignore[union-attr]
     assert peak < 120_000
 
 
@@ -433,8 +433,9 @@ def test_only_its_pages_are_written(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
     time.sleep(1.5)
-    assert sorted(path.name for path in container._pages.iterdir()) == ["index.html", "status.json"]
-    assert {path.stat().st_mode & 0o777 for path in container._pages.iterdir()} == {0o600}
+    written = list(_pages(container).iterdir())
+    assert sorted(path.name for path in written) == ["index.html", "status.json"]
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
 
 
 def test_a_module_in_the_writable_directory_is_not_imported(aws: Any, tmp_path: Path) -> None:
@@ -672,11 +673,11 @@ def test_idle_connections_do_not_stop_health(served: Container) -> None:
             took.append(time.monotonic() - started)
         assert statistics.median(took) < 1
         assert served.health().passed
-        assert _threads(served._process.pid) < 150
+        assert _threads(served.pid) < 150
     finally:
         for connection in idle:
             connection.close()
-    _until(lambda: _threads(served._process.pid) < 10)
+    _until(lambda: _threads(served.pid) < 10)
 
 
 @pytest.mark.slow
@@ -732,15 +733,20 @@ def test_pages_are_replaced_whole(dashboard: Start) -> None:
 def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
-    shutil.rmtree(container._pages)
+    shutil.rmtree(_pages(container))
     _until(lambda: not container.running)
-    assert container._process.returncode == 1
     assert container.logs()[-1]["event"] == "stop"
     with pytest.raises(WorkbookError, match="does not answer"):
         container.page()
+    assert container.stop() == 1
 
 
 # ── helpers ──
+
+
+def _pages(container: Container) -> Path:
+    """The directory it may write to."""
+    return Path(container.overrides["PAGES_DIR"])
 
 
 def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:

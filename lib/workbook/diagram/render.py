@@ -69,7 +69,7 @@ def draw(name: str, inventory: Inventory) -> Drawing:
         for item in json.loads(_graphviz(picture.measured(), "dot", "json"))["objects"]
     }
     source = picture.placed(sizes)
-    alt = _describe(picture)
+    alt = describe(picture)
     return Drawing(
         title=picture.heading,
         alt=alt,
@@ -82,7 +82,7 @@ def draw(name: str, inventory: Inventory) -> Drawing:
 
 def sketch(name: str, inventory: Inventory) -> Picture:
     """What `diagrams/<name>.py` makes of the inventory, not yet rendered; raises as `draw` does, and needs no Graphviz."""
-    module = _load(name)
+    module = load(name)
     layer = name if name in BY_KEY else TABLES[module.DRAWS[0]].layer
     if not inventory.deployed(layer) or inventory[module.DRAWS[0]].empty:
         raise WorkbookError(
@@ -102,7 +102,7 @@ def save(drawing: Drawing, directory: Path, name: str) -> tuple[Path, Path]:
     return png, svg
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
     """`diagrams/<name>.py` by its path: the directory shares its name with the library and is no package."""
     known = sorted(path.stem for path in DIAGRAMS.glob("*.py"))
     if name not in known:
@@ -114,7 +114,7 @@ def _load(name: str) -> Any:
     return module
 
 
-def _describe(picture: Picture) -> str:
+def describe(picture: Picture) -> str:
     """The picture in words: heading, how many of what, and each arrow on a line."""
     counted = Counter(key.table for key in picture.nodes if key.table in TABLES)
     kinds = ", ".join(f"{TABLES[table].caption.split(',')[0]} {number}" for table, number in counted.items())
