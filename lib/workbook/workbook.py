@@ -264,7 +264,8 @@ class Workbook:
         if self.target.kind != "embedded":
             return note(f"These are limits of the embedded AWS; this workbook works on {self.target.label}.")
         rows = pd.DataFrame(
-            [(limit.service, limit.what, limit.shown_by) for limit in LIMITS], columns=["service", "limit", "shown by"]
+            [(limit.service, limit.what, limit.shown_by) for limit in LIMITS],
+            columns=["service", "limit", "how to check"],
         )
         return fold("What the embedded AWS does not do", table(rows, "Not done by the embedded AWS"))
 
@@ -299,17 +300,11 @@ class Workbook:
 
 def names_of_ids(inventory: Inventory) -> dict[str, str]:
     """AWS's id -> name, for everything in the inventory that has both in its own row."""
-    own = {
-        "vpcs": "vpc_id",
-        "subnets": "subnet_id",
-        "nat_gateways": "nat_gateway_id",
-        "endpoints": "endpoint_id",
-        "security_groups": "group_id",
-    }
     return {
-        row_id: name
-        for table, column in own.items()
-        for row_id, name in zip(inventory[table][column], inventory[table]["name"], strict=True)
+        getattr(row, table.key): row.name
+        for name, table in TABLES.items()
+        if name in inventory and "name" in table.columns and table.key.endswith("_id")
+        for row in inventory.rows(name)
     }
 
 

@@ -13,8 +13,15 @@ from workbook.errors import WorkbookError
 from workbook.inventory import Inventory, Row
 
 Start = Callable[..., Container]
-SERVICE = {"name": "app", "desired": 2}
-GROUP = {"name": "app", "health_path": "/health", "matcher": "200", "health_interval": 15, "unhealthy_threshold": 3}
+SERVICE = {"name": "app", "desired": 2, "target_group_arns": ["arn:app"]}
+GROUP = {
+    "name": "app",
+    "target_group_arn": "arn:app",
+    "health_path": "/health",
+    "matcher": "200",
+    "health_interval": 15,
+    "unhealthy_threshold": 3,
+}
 DENIED = "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied"
 
 
@@ -69,7 +76,9 @@ def test_matchers_are_lists_and_ranges(matcher: str, code: int, sent: bool, defi
 def test_the_verdict_runs_both_checks(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
-    inventory = Inventory.from_tables({"services": [SERVICE], "target_groups": [GROUP]})
+    # The group of another service, with another path, comes first by name.
+    other = {**GROUP, "name": "a", "target_group_arn": "arn:a", "health_path": "/nowhere"}
+    inventory = Inventory.from_tables({"services": [SERVICE], "target_groups": [other, GROUP]})
     assert "a visitor sees          the dashboard: Healthy" in views.verdict(container, inventory).text
     with pytest.raises(WorkbookError, match="no service behind a load balancer"):
         views.verdict(container, Inventory.from_tables({}))

@@ -67,12 +67,18 @@ def differences(container: Container) -> Rendered:
 
 def verdict(container: Container, inventory: Inventory) -> Rendered:
     """What ECS and the load balancer would do now: both checks really run, with the deployed thresholds."""
-    groups, services = inventory.rows("target_groups"), inventory.rows("services")
-    if not groups or not services:
+    groups = inventory.by_key("target_groups")
+    behind = [
+        (groups[arn], service)
+        for service in inventory.rows("services")
+        for arn in service.target_group_arns
+        if arn in groups
+    ]
+    if not behind:
         raise WorkbookError(
             "There is no service behind a load balancer.", "Deploy the layer first: workbook apply ecs."
         )
-    group, service = groups[0], services[0]
+    group, service = behind[0]
     health = container.health()
     try:
         code: int | None = container.get(group.health_path, timeout=5)[0]
