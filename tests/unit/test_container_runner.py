@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from waiting import until
 from workbook.container import Container, Definition, follow, run
 from workbook.container.agent import TaskAgent
 from workbook.container.command import startup_command
@@ -147,7 +148,7 @@ def test_health_runs_the_command_of_the_definition(dashboard: Start) -> None:
     frozen = container.health()
     assert (frozen.passed, frozen.output) == (False, "no answer within 5 s")
     container.thaw()
-    _until(lambda: container.health().passed)
+    until(lambda: container.health().passed, "it is healthy")
     assert container.stop() == 0
     refused = container.health()
     assert not refused.passed
@@ -201,7 +202,7 @@ def test_one_that_ignores_sigterm_is_killed_with_its_children(
     container = Container(define([stubborn]), {}, search_path=aws.search_path)
     assert container.stop() == -signal.SIGKILL
     # The kernel ends the child a moment after the call.
-    _until(lambda: not _listens(container.port))
+    until(lambda: not _listens(container.port), "its port is closed")
 
 
 def test_one_that_does_not_start_says_why(dashboard: Start) -> None:
@@ -330,14 +331,14 @@ def test_the_agent_answers_as_ecs_does(agent: TaskAgent) -> None:
 
 def test_the_task_shows_who_it_is(agent: TaskAgent, dashboard: Start) -> None:
     container = dashboard(**agent.environment())
-    _until(lambda: len(container.status()["identity"]) == 4)
+    until(lambda: len(container.status()["identity"]) == 4, "it knows who it is")
     assert container.status()["identity"] == {
         "task": "abc",
         "availability_zone": "z",
         "task_definition": "f:3",
         "role": ROLE,
     }
-    _until(lambda: ROLE in container.page())
+    until(lambda: ROLE in container.page(), "its page names the role")
     assert "ASIA" not in container.page() + json.dumps(container.logs())
 
 
@@ -391,13 +392,6 @@ def test_the_network_fails_and_heals(proxy: FaultProxy) -> None:
                 connection.recv(1)
         proxy.heal()
     assert _ask(url)["Family"] == "f"
-
-
-def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def _listens(port: int) -> bool:

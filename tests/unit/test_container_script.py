@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from waiting import until
 from workbook.container import Container
 from workbook.container.command import startup_command
 from workbook.errors import WorkbookError
@@ -490,7 +491,7 @@ def test_a_signal_ends_it_within_a_second(
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["event"] == "start"
             if busy:
-                _until(lambda: _children(process.pid, "sleep") == 1)
+                until(lambda: _children(process.pid, "sleep") == 1, "a check is running")
             else:
                 assert json.loads(process.stdout.readline())["event"] == "check"
             started = time.monotonic()
@@ -531,7 +532,7 @@ def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
         assert [json.loads(process.stdout.readline())["event"] for _ in range(2)] == ["start", "check"]
         assert ("S", "sleep") in _processes_of(process.pid)  # it did inherit one
         # A zombie would be listed until the next check, in 60 s.
-        _until(lambda: _children(process.pid) == 0)
+        until(lambda: _children(process.pid) == 0, "its children are collected")
     finally:
         process.terminate()
         process.communicate(timeout=10)
@@ -677,7 +678,7 @@ def test_idle_connections_do_not_stop_health(served: Container) -> None:
     finally:
         for connection in idle:
             connection.close()
-    _until(lambda: _threads(served.pid) < 10)
+    until(lambda: _threads(served.pid) < 10, "the threads of the connections have ended")
 
 
 @pytest.mark.slow
@@ -734,7 +735,7 @@ def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -
     container = dashboard()
     container.wait_for("healthy")
     shutil.rmtree(_pages(container))
-    _until(lambda: not container.running)
+    until(lambda: not container.running, "it has ended")
     assert container.logs()[-1]["event"] == "stop"
     with pytest.raises(WorkbookError, match="does not answer"):
         container.page()
@@ -747,13 +748,6 @@ def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -
 def _pages(container: Container) -> Path:
     """The directory it may write to."""
     return Path(container.overrides["PAGES_DIR"])
-
-
-def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def _processes_of(parent: int) -> list[tuple[str, str]]:

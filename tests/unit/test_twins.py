@@ -7,7 +7,6 @@ uses and that is as open, or as broken, as can be. What dev says of its own reso
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -101,11 +100,6 @@ def twins_of(dev: Inventory) -> dict[str, list[Row]]:
             for way in ("ingress", "egress")
         ],
     }
-
-
-@pytest.fixture(scope="module")
-def dev() -> Inventory:
-    return Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

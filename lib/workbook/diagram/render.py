@@ -20,7 +20,7 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import DIAGRAMS
 from workbook.inventory import TABLES, Inventory
 from workbook.layers import BY_KEY
-from workbook.network.flows import Flow, Key
+from workbook.network.flows import Key
 
 TIMEOUT = 60
 """Seconds that Graphviz may take for one picture."""
@@ -39,14 +39,12 @@ class Drawing:
     title : heading of the picture.
     alt : text alternative: what is drawn and every arrow, from the same data as the picture.
     nodes : (table, name) of each thing drawn; table `generic` for what no account holds, such as the internet.
-    edges : (source, target, label) of each arrow.
     svg, png : the rendered picture; the SVG needs no other file, the PNG has `PNG_DPI`.
     """
 
     title: str
     alt: str
     nodes: tuple[Key, ...]
-    edges: tuple[Flow, ...]
     svg: str = field(repr=False)
     png: bytes = field(repr=False)
 
@@ -74,7 +72,6 @@ def draw(name: str, inventory: Inventory) -> Drawing:
         title=picture.heading,
         alt=alt,
         nodes=tuple(picture.nodes),
-        edges=tuple(picture.flows),
         svg=_stand_alone(_graphviz(source, "nop2", "svg"), picture.heading, alt),
         png=_graphviz(source, "nop2", "png"),
     )
