@@ -1,7 +1,8 @@
 """Generates the Terraform modules' READMEs from the code: `python scripts/module_readme.py`, or `--check` to compare.
 
 terraform-docs does this job, but it is a Go binary that is on neither PyPI nor npm, so it would be the one tool that
-`make setup` cannot install.
+`make setup` cannot install. tfdocs, which is on PyPI, writes one block with the inputs, sorted and with their types in
+capitals: no outputs, defaults, requirements or resources.
 
 The purpose is the leading comment of `main.tf`; requirements, resources, inputs and outputs come from the `.tf` files.
 """

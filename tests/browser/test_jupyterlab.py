@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from waiting import until
 from workbook.host.paths import ROOT
 from workbook.host.ports import free_port
 from workbook.notebooks import lab
@@ -46,6 +46,10 @@ class Server:
     def api(self, path: str) -> Any:
         with urllib.request.urlopen(self.url(f"api/{path}"), timeout=60) as answer:
             return json.load(answer)
+
+    def said(self) -> str:
+        """End of its log."""
+        return self.log.read_text()[-3000:]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
         made = Server(port, base / "project", log)
         try:
-            _until(lambda: _answers(made), 180, log)
+            until(lambda: _answers(made), "the server answers", 180, lambda: log.read_text()[-3000:])
             yield made
         finally:
             process.terminate()
@@ -133,14 +137,14 @@ def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, scre
     # The workspace also restores what was open before, in a tab behind this one, so check only the visible notebook.
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(notebook.locator("h1").first).to_contain_text("The network", timeout=PATIENCE)
-    _until(lambda: _state(server) == "idle", 180, server.log)
+    until(lambda: _state(server) == "idle", "the kernel is idle", 180, server.said)
     expect(notebook.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3", timeout=PATIENCE)
 
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
     expect(notebook.locator(".jp-InputPrompt", has_text="[*]").first).to_be_visible(timeout=PATIENCE)
     expect(notebook.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=RUN_SECONDS * 1000)
-    _until(lambda: _state(server) == "idle", 180, server.log)
+    until(lambda: _state(server) == "idle", "the kernel is idle", 180, server.said)
 
     assert (
         notebook.locator(
@@ -161,7 +165,7 @@ def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, scre
 
     # JupyterLab also autosaves while cells run; wait for the file that includes the last one.
     page.keyboard.press("Control+s")
-    _until(lambda: all(cell.execution_count for cell in _code_cells(server)), 120, server.log)
+    until(lambda: all(cell.execution_count for cell in _code_cells(server)), "every cell has run", 120, server.said)
     assert [output for cell in _code_cells(server) for output in cell.outputs if output.output_type == "error"] == []
 
 
@@ -179,11 +183,3 @@ def _answers(server: Server) -> bool:
         return "version" in server.api("")
     except OSError:
         return False
-
-
-def _until(condition: Any, seconds: float, log: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"Nothing happened within {seconds} s. Server log:\n{log.read_text()[-3000:]}")
-        time.sleep(0.5)

@@ -25,6 +25,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from waiting import until
 from workbook import emulator
 from workbook.emulator import branches, running
 from workbook.emulator.branches import branch, drop, fork, listed, restore, save, stop_all
@@ -88,13 +89,6 @@ def pid(home: Path) -> int:
 def ended(process: int) -> bool:
     shown = subprocess.run(["ps", "-p", str(process), "-o", "stat="], capture_output=True, text=True, timeout=10)
     return shown.stdout.strip()[:1] in ("", "Z")
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"not within a minute: {what}"
-        time.sleep(0.02)
 
 
 def kill(home: Path) -> None:

@@ -99,9 +99,7 @@ def test_what_runs_is_what_was_rendered(container: Container, definition: Defini
     }
     if container.engine is None:
         environment = dict(
-            item.split("=", 1)
-            for item in Path(f"/proc/{container._process.pid}/environ").read_text().split("\0")
-            if "=" in item
+            item.split("=", 1) for item in Path(f"/proc/{container.pid}/environ").read_text().split("\0") if "=" in item
         )
         assert {name: environment[name] for name in definition.environment} == {
             name: container.overrides.get(name, value) for name, value in definition.environment.items()

@@ -26,11 +26,6 @@ TASK = f"{P}-ecs-task-role"
 
 
 @pytest.fixture(scope="module")
-def dev() -> Inventory:
-    return Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text())
-
-
-@pytest.fixture(scope="module")
 def simulator() -> Path:
     """Where the simulator is installed. Skips without Node.js, or if the npm registry is unreachable the first time."""
     try:

@@ -22,7 +22,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A workbook whose account is the saved inventory."""
     workbook = SimpleNamespace(account=DEV, target=SimpleNamespace(kind="embedded"))
     workbook.inventory = lambda: workbook.account
-    monkeypatch.setattr(cli, "_open", lambda options: workbook)
+    monkeypatch.setattr("workbook.workbook.open_workbook", lambda environment: workbook)
     return workbook
 
 
@@ -74,19 +74,19 @@ def test_compliance_as_table_and_page(deployed: SimpleNamespace, capsys: pytest.
 def test_a_failure_with_a_known_cause_is_two_lines_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(options: object) -> None:
+    def broken(environment: str) -> None:
         raise WorkbookError("It is broken.", "Fix it.")
 
-    monkeypatch.setattr(cli, "_open", broken)
+    monkeypatch.setattr("workbook.workbook.open_workbook", broken)
     assert cli.main(["plan"]) == 1
     assert capsys.readouterr().err == "workbook: It is broken.\nFix it.\n"
 
 
 def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(options: object) -> None:
+    def interrupted(environment: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_open", interrupted)
+    monkeypatch.setattr("workbook.workbook.open_workbook", interrupted)
     assert cli.main(["plan"]) == 130
 
 

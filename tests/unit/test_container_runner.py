@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from waiting import until
 from workbook.container import Container, Definition, follow, run
 from workbook.container.agent import TaskAgent
 from workbook.container.command import startup_command
@@ -119,7 +120,7 @@ def test_nothing_of_the_shell_reaches_it(monkeypatch: pytest.MonkeyPatch, aws: A
     assert "the-person's" not in seen
     names = {line.partition("=")[0] for line in seen.splitlines()}
     assert {"BUCKET_NAME", "AWS_REGION", "AWS_EC2_METADATA_DISABLED", "HOME", "PATH", "PORT"} <= names
-    assert f"HOME={container._pages}" in seen
+    assert f"HOME={container.overrides['PAGES_DIR']}" in seen
 
 
 def test_what_differs_from_the_definition_is_listed(dashboard: Start) -> None:
@@ -129,7 +130,7 @@ def test_what_differs_from_the_definition_is_listed(dashboard: Start) -> None:
 
 
 def test_it_has_the_limits_of_the_task(dashboard: Start) -> None:
-    limits = Path(f"/proc/{dashboard()._process.pid}/limits")
+    limits = Path(f"/proc/{dashboard().pid}/limits")
     if not limits.exists():
         pytest.skip("needs /proc")
     lines = {line[:25].strip(): line[25:].split()[0] for line in limits.read_text().splitlines()}
@@ -147,7 +148,7 @@ def test_health_runs_the_command_of_the_definition(dashboard: Start) -> None:
     frozen = container.health()
     assert (frozen.passed, frozen.output) == (False, "no answer within 5 s")
     container.thaw()
-    _until(lambda: container.health().passed)
+    until(lambda: container.health().passed, "it is healthy")
     assert container.stop() == 0
     refused = container.health()
     assert not refused.passed
@@ -176,7 +177,7 @@ def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start, within: Calla
         took = time.monotonic() - started
         assert container.stop() == 0
         assert not container.running
-        assert not container._pages.exists()
+        assert not Path(container.overrides["PAGES_DIR"]).exists()
         return took
 
     within(2, stop)
@@ -184,7 +185,8 @@ def test_stop_ends_even_a_frozen_one_with_exit_0(dashboard: Start, within: Calla
 
 def test_nothing_is_left_in_the_temporary_directory(aws: Any, define: Define) -> None:
     container = Container(define(), {}, search_path=aws.search_path)
-    directory = container._directory
+    directory = Path(container.overrides["PAGES_DIR"]).parent
+    assert directory.name.startswith("workbook-container-")
     container.stop()
     assert container.logs()
     del container
@@ -195,12 +197,12 @@ def test_nothing_is_left_in_the_temporary_directory(aws: Any, define: Define) ->
 def test_one_that_ignores_sigterm_is_killed_with_its_children(
     monkeypatch: pytest.MonkeyPatch, aws: Any, define: Define
 ) -> None:
-    monkeypatch.setattr("workbook.container.runner._STOP_SECONDS", 0.5)
+    monkeypatch.setattr("workbook.container.runner.STOP_SECONDS", 0.5)
     stubborn = 'trap \'\' TERM; python3 -m http.server --bind 127.0.0.1 "$PORT" --directory "$PAGES_DIR" & : > health; wait; wait'
     container = Container(define([stubborn]), {}, search_path=aws.search_path)
     assert container.stop() == -signal.SIGKILL
     # The kernel ends the child a moment after the call.
-    _until(lambda: not _listens(container.port))
+    until(lambda: not _listens(container.port), "its port is closed")
 
 
 def test_one_that_does_not_start_says_why(dashboard: Start) -> None:
@@ -329,14 +331,14 @@ def test_the_agent_answers_as_ecs_does(agent: TaskAgent) -> None:
 
 def test_the_task_shows_who_it_is(agent: TaskAgent, dashboard: Start) -> None:
     container = dashboard(**agent.environment())
-    _until(lambda: len(container.status()["identity"]) == 4)
+    until(lambda: len(container.status()["identity"]) == 4, "it knows who it is")
     assert container.status()["identity"] == {
         "task": "abc",
         "availability_zone": "z",
         "task_definition": "f:3",
         "role": ROLE,
     }
-    _until(lambda: ROLE in container.page())
+    until(lambda: ROLE in container.page(), "its page names the role")
     assert "ASIA" not in container.page() + json.dumps(container.logs())
 
 
@@ -390,13 +392,6 @@ def test_the_network_fails_and_heals(proxy: FaultProxy) -> None:
                 connection.recv(1)
         proxy.heal()
     assert _ask(url)["Family"] == "f"
-
-
-def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def _listens(port: int) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from waiting import until
 from workbook.container import Container
 from workbook.container.command import startup_command
 from workbook.errors import WorkbookError
@@ -350,7 +351,7 @@ def test_a_check_that_hangs_is_ended_and_named(aws: Any, dashboard: Start) -> No
     container = dashboard(CHECK_TIMEOUT=1)
     status = container.wait_for("degraded", "timeout")
     assert 900 <= status["last_check"]["duration_ms"] < 30_000
-    assert _children(container._process.pid, "sleep") <= 1
+    assert _children(container.pid, "sleep") <= 1
 
 
 def test_a_bucket_without_end_counts_as_listed(aws: Any, dashboard: Start) -> None:
@@ -367,7 +368,7 @@ def test_an_error_without_end_does_not_fill_the_memory(aws: Any, dashboard: Star
     aws.says("while :; do echo 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxxxx' >&2; done")
     container = dashboard(CHECK_TIMEOUT=1, CHECK_INTERVAL=30)
     container.wait_for("degraded")
-    peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{container._process.pid}/status").read_text()).group(1))  # type: ignore[union-attr]
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{container.pid}/status").read_text()).group(1))  # type: ignore[union-attr]
     assert peak < 120_000
 
 
@@ -433,8 +434,9 @@ def test_only_its_pages_are_written(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
     time.sleep(1.5)
-    assert sorted(path.name for path in container._pages.iterdir()) == ["index.html", "status.json"]
-    assert {path.stat().st_mode & 0o777 for path in container._pages.iterdir()} == {0o600}
+    written = list(_pages(container).iterdir())
+    assert sorted(path.name for path in written) == ["index.html", "status.json"]
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
 
 
 def test_a_module_in_the_writable_directory_is_not_imported(aws: Any, tmp_path: Path) -> None:
@@ -489,7 +491,7 @@ def test_a_signal_ends_it_within_a_second(
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["event"] == "start"
             if busy:
-                _until(lambda: _children(process.pid, "sleep") == 1)
+                until(lambda: _children(process.pid, "sleep") == 1, "a check is running")
             else:
                 assert json.loads(process.stdout.readline())["event"] == "check"
             started = time.monotonic()
@@ -530,7 +532,7 @@ def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
         assert [json.loads(process.stdout.readline())["event"] for _ in range(2)] == ["start", "check"]
         assert ("S", "sleep") in _processes_of(process.pid)  # it did inherit one
         # A zombie would be listed until the next check, in 60 s.
-        _until(lambda: _children(process.pid) == 0)
+        until(lambda: _children(process.pid) == 0, "its children are collected")
     finally:
         process.terminate()
         process.communicate(timeout=10)
@@ -672,11 +674,11 @@ def test_idle_connections_do_not_stop_health(served: Container) -> None:
             took.append(time.monotonic() - started)
         assert statistics.median(took) < 1
         assert served.health().passed
-        assert _threads(served._process.pid) < 150
+        assert _threads(served.pid) < 150
     finally:
         for connection in idle:
             connection.close()
-    _until(lambda: _threads(served._process.pid) < 10)
+    until(lambda: _threads(served.pid) < 10, "the threads of the connections have ended")
 
 
 @pytest.mark.slow
@@ -734,22 +736,20 @@ def test_pages_are_replaced_whole(dashboard: Start) -> None:
 def test_a_pages_directory_that_vanishes_ends_it_with_a_line(dashboard: Start) -> None:
     container = dashboard()
     container.wait_for("healthy")
-    shutil.rmtree(container._pages)
-    _until(lambda: not container.running)
-    assert container._process.returncode == 1
+    shutil.rmtree(_pages(container))
+    until(lambda: not container.running, "it has ended")
     assert container.logs()[-1]["event"] == "stop"
     with pytest.raises(WorkbookError, match="does not answer"):
         container.page()
+    assert container.stop() == 1
 
 
 # ── helpers ──
 
 
-def _until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
+def _pages(container: Container) -> Path:
+    """The directory it may write to."""
+    return Path(container.overrides["PAGES_DIR"])
 
 
 def _processes_of(parent: int) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ FIXTURE = Path(__file__).parent / "fixtures" / "inventory_dev.json"
 PICTURES = sorted(path.stem for path in DIAGRAMS.glob("*.py"))
 SVG = "{http://www.w3.org/2000/svg}"
 PREFIX = "alloy-dev-take-home"
-DRAWS = {name: render._load(name).DRAWS for name in PICTURES}
+DRAWS = {name: render.load(name).DRAWS for name in PICTURES}
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def sized(picture):
     """A plausible size for everything, so that layout can be tested without Graphviz or fonts."""
     picture.measured()
     texts = {
-        name: len(max(re.sub(r"<[^>]+>", "\n", label).split("\n"), key=len)) for name, label in picture._labels.items()
+        name: len(max(re.sub(r"<[^>]+>", "\n", label).split("\n"), key=len)) for name, label in picture.labels.items()
     }
-    return {name: Size(60 + 7 * length, 58 if name in picture._keys else 18) for name, length in texts.items()}
+    return {name: Size(60 + 7 * length, 58 if name in picture.cards else 18) for name, length in texts.items()}
 
 
 def per_zone(inventory):
@@ -264,8 +264,8 @@ def test_a_role_without_a_boundary_stands_outside_it(inventory):
             for child in frame.children:
                 if isinstance(child, Frame):
                     stack.append((child, picture.texts[child.name][0] if child.name else title))
-                elif picture._keys[child].table == "roles":
-                    found.setdefault(title, set()).add(picture.short(picture._keys[child].name))
+                elif picture.cards[child].table == "roles":
+                    found.setdefault(title, set()).add(picture.short(picture.cards[child].name))
         return found
 
     assert len(boxed(sketch("iam", inventory))["Permissions boundary"]) == 7
@@ -481,14 +481,14 @@ def test_another_process_draws_the_same(inventory):
         "import sys; from pathlib import Path; from workbook.diagram.render import sketch; from workbook.inventory import Inventory\n"
         "from workbook.diagram.layout import Size\n"
         "picture = sketch('vpc', Inventory.from_json(Path(sys.argv[1]).read_text(encoding='utf-8')))\n"
-        "sys.stdout.buffer.write((picture.measured() + picture.placed({name: Size(150, 50) for name in picture._labels})).encode())\n"
+        "sys.stdout.buffer.write((picture.measured() + picture.placed({name: Size(150, 50) for name in picture.labels})).encode())\n"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script, str(FIXTURE)], env=environment, capture_output=True, check=True, timeout=120
     )
     picture = sketch("vpc", inventory)
-    here = picture.measured() + picture.placed({name: Size(150, 50) for name in picture._labels})
+    here = picture.measured() + picture.placed({name: Size(150, 50) for name in picture.labels})
     assert done.stdout.decode() == here
 
 

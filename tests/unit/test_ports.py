@@ -21,7 +21,7 @@ def test_two_ports_differ_and_are_below_the_ephemeral_range() -> None:
 
 def test_no_free_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with ports.bind() as taken:
-        monkeypatch.setattr(ports, "_RANGE", range(taken.getsockname()[1], taken.getsockname()[1] + 1))
+        monkeypatch.setattr(ports, "RANGE", range(taken.getsockname()[1], taken.getsockname()[1] + 1))
         with pytest.raises(OSError, match="No port between"):
             ports.bind()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +16,6 @@ P = "alloy-dev-take-home"
 PRIVATE, PUBLIC = f"{P}-vpc-private", f"{P}-vpc-public"
 ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "s3", "ssmmessages", "sts")
 DEFAULT = f"{P}-vpc-default"
-
-
-@pytest.fixture(scope="module")
-def dev() -> Inventory:
-    return Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text())
 
 
 def change(inventory: Inventory, table: str, where: Callable[[Row], bool], **values: Any) -> Inventory:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,11 +22,6 @@ from workbook.network import matrix, reach
 
 P = "alloy-dev-take-home"
 SECOND = "-second"
-
-
-@pytest.fixture(scope="module")
-def dev() -> Inventory:
-    return Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text(encoding="utf-8"))
 
 
 def verdicts(inventory: Inventory) -> dict[tuple[str, str, int, str, str], str]:

@@ -8,14 +8,13 @@ uses and that is as open, or as broken, as can be. What dev says of its own reso
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from workbook.claims import CLAIMS, Results, Verdict, judge
 from workbook.comparison import versions
-from workbook.diagram.render import _describe, sketch
+from workbook.diagram.render import describe, sketch
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory, Row
 from workbook.network import matrix, reach
@@ -102,11 +101,6 @@ def twins_of(dev: Inventory) -> dict[str, list[Row]]:
             for way in ("ingress", "egress")
         ],
     }
-
-
-@pytest.fixture(scope="module")
-def dev() -> Inventory:
-    return Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +222,8 @@ def test_a_picture_keeps_dev_as_it_is(name: str, dev: Inventory, both: Inventory
     crossing = [flow for flow in picture.flows if TWIN in flow.target.id and flow.source in used]
     crossing += [flow for flow in picture.flows if TWIN in flow.source.id and flow.target.table == "services"]
     assert crossing == []
-    cards = {name: texts for name, texts in picture.texts.items() if name in picture._keys and TWIN not in name}
-    assert cards == {name: texts for name, texts in alone.texts.items() if name in alone._keys}
+    cards = {name: texts for name, texts in picture.texts.items() if name in picture.cards and TWIN not in name}
+    assert cards == {name: texts for name, texts in alone.texts.items() if name in alone.cards}
     assert not [flow for flow in picture.flows if flow.target.table == "services" and flow.source == INTERNET]
 
 
@@ -253,15 +247,15 @@ def test_a_route_leads_from_its_own_table_to_its_own_target(dev: Inventory, both
 def test_tasks_stand_in_the_subnets_of_their_service_only(dev: Inventory, both: Inventory) -> None:
     picture = sketch("architecture", both)
     (service,) = dev.rows("services")
-    places = [name for name, key in picture._keys.items() if key == Key.of("services", service)]
+    places = [name for name, key in picture.cards.items() if key == Key.of("services", service)]
     assert sorted(name.split("@")[1] for name in places) == service.subnet_ids
 
 
 def test_the_text_of_a_picture_tells_namesakes_apart(dev: Inventory, both: Inventory) -> None:
-    lines = _describe(sketch("vpc", both)).splitlines()[2:]
+    lines = describe(sketch("vpc", both)).splitlines()[2:]
     assert len(lines) == len(set(lines))
     assert any(TWIN in line for line in lines)
-    assert TWIN not in _describe(sketch("vpc", dev)) and "(sg-" not in _describe(sketch("vpc", dev))
+    assert TWIN not in describe(sketch("vpc", dev)) and "(sg-" not in describe(sketch("vpc", dev))
 
 
 # ── versions ──

@@ -28,7 +28,6 @@ class FaultProxy:
         self._reply = b""
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._closed = False
         self._listener = bind()
         self.port = int(self._listener.getsockname()[1])
         self._listen()
@@ -76,7 +75,6 @@ class FaultProxy:
         self._cut()
 
     def close(self) -> None:
-        self._closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -28,8 +28,10 @@ from workbook.container.forwarder import FaultProxy
 from workbook.errors import WorkbookError
 from workbook.host.ports import HOST, free_port
 
-_START_SECONDS = 60.0
-_STOP_SECONDS = 5.0
+START_SECONDS = 60.0
+"""Seconds it may take to serve."""
+STOP_SECONDS = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,11 @@ class Container:
             time.sleep(0.2)
 
     @property
+    def pid(self) -> int:
+        """Id of its first process; of the engine's client when an engine runs it."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._exit is None and self._process.poll() is None
 
@@ -213,11 +220,11 @@ class Container:
             self.thaw()
             process.terminate()
             try:
-                self._exit = process.wait(_STOP_SECONDS)
+                self._exit = process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                self._exit = process.wait(_STOP_SECONDS)
+                self._exit = process.wait(STOP_SECONDS)
             # Everything it started is in its process group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -277,7 +284,7 @@ class Container:
         )
 
     def _wait_until_it_serves(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while True:
             if self._process.poll() is not None:
                 said = "\n".join(str(line.get("message") or line) for line in self.logs()[-3:])
@@ -291,7 +298,7 @@ class Container:
                     return
             if time.monotonic() > deadline:
                 raise WorkbookError(
-                    f"The container did not start serving within {_START_SECONDS:.0f} s.",
+                    f"The container did not start serving within {START_SECONDS:.0f} s.",
                     "Try again; the machine may be busy.",
                 )
             time.sleep(0.05)

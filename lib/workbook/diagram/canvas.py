@@ -64,6 +64,8 @@ class Picture(Diagram):  # type: ignore[misc]
     nodes : keys of what is drawn, in order.
     flows : what the arrows stand for, in order.
     frame : cards (by id) and boxes (by name), as they stand in one another.
+    cards : what each card stands for, by its id.
+    labels : HTML label of each card, box and arrow, by id or name.
     texts : lines on each card and box, by id and name.
     kinds : kind of each box, by name.
     arrows : lines from card or box to card or box.
@@ -78,9 +80,9 @@ class Picture(Diagram):  # type: ignore[misc]
         self.nodes: dict[Key, None] = {}
         self.flows: dict[Flow, None] = {}
         self._kinds: dict[str, None] = {}
-        self._keys: dict[str, Key] = {}
+        self.cards: dict[str, Key] = {}
         self._places: dict[Key, list[str]] = {}
-        self._labels: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
         self.texts: dict[str, tuple[str, ...]] = {}
         self.kinds: dict[str, str] = {}
         self._boxes: list[Cluster] = []
@@ -118,21 +120,21 @@ class Picture(Diagram):  # type: ignore[misc]
         self.nodes[key] = None
         # Graphviz reads a colon in a node's name as a port.
         nodeid = f"{key.table}/{key.id}{'@' + at if at else ''}".replace(":", "_")
-        self._keys[nodeid] = key
+        self.cards[nodeid] = key
         self._places.setdefault(key, []).append(nodeid)
         lines = "".join(
             f'<BR ALIGN="LEFT"/><FONT POINT-SIZE="11" COLOR="{_GREY}">{html.escape(line)}</FONT>'
             for line in details
             if line
         )
-        self._labels[nodeid] = (
+        self.labels[nodeid] = (
             '<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED" BGCOLOR="white" COLOR="#B6BEC9"><TR>'
             f'<TD FIXEDSIZE="TRUE" WIDTH="42" HEIGHT="42"><IMG SRC="{_RESOURCES / icon._icon_dir / icon._icon}" SCALE="TRUE"/></TD>'
             f'<TD ALIGN="LEFT" BALIGN="LEFT"><B>{html.escape(title)}</B>{lines}</TD></TR></TABLE>>'
         )
         self.texts[nodeid] = (title, *filter(None, details))
         self._frames[-1].children.append(nodeid)
-        icon(self._labels[nodeid], nodeid=nodeid, image="", shape="plain", fixedsize="false", width="0", height="0")
+        icon(self.labels[nodeid], nodeid=nodeid, image="", shape="plain", fixedsize="false", width="0", height="0")
 
     @contextmanager
     def box(
@@ -149,7 +151,7 @@ class Picture(Diagram):  # type: ignore[misc]
         name, for arrows.
         """
         box = _Box(
-            f"{len(self._labels)}", graph_attr={"style": "rounded", "fontname": FONT, "fontsize": "13", **_BOXES[kind]}
+            f"{len(self.labels)}", graph_attr={"style": "rounded", "fontname": FONT, "fontsize": "13", **_BOXES[kind]}
         )
         second = f'<FONT POINT-SIZE="11">&#160; {html.escape(detail)}</FONT>' if detail else ""
         if of is not None:
@@ -159,7 +161,7 @@ class Picture(Diagram):  # type: ignore[misc]
         box.dot.graph_attr["label"] = ""
         colour = _BOXES[kind]["fontcolor"]
         self.texts[box.name], self.kinds[box.name] = (title, detail), kind
-        self._labels[box.name] = f'<<FONT COLOR="{colour}"><B>{html.escape(title)}</B>{second}</FONT>>'
+        self.labels[box.name] = f'<<FONT COLOR="{colour}"><B>{html.escape(title)}</B>{second}</FONT>>'
         with box, self._frame(Frame(direction, gap, box.name, grow)):
             yield str(box.name)
         self._boxes.append(box)
@@ -217,14 +219,14 @@ class Picture(Diagram):  # type: ignore[misc]
 
     def measured(self) -> str:
         """DOT source in which every card and every label is a node, for Graphviz to say how large they are."""
-        self._labels[_HEADING] = self._heading()
+        self.labels[_HEADING] = self._heading()
         for arrow in self.arrows:
             if arrow.label:
-                self._labels[arrow.name] = (
+                self.labels[arrow.name] = (
                     f'<<FONT COLOR="{_LINES[arrow.kind][0]["color"]}" POINT-SIZE="12">{html.escape(arrow.label)}</FONT>>'
                 )
         graph = Digraph(graph_attr={"fontname": FONT}, node_attr={**self.dot.node_attr, **_PLAIN})
-        for name, label in self._labels.items():
+        for name, label in self.labels.items():
             graph.node(name, label)
         return str(graph.source)
 
@@ -265,7 +267,7 @@ class Picture(Diagram):  # type: ignore[misc]
             )
             box.close()
         for name, rect in [*cards.items(), *labels.items()]:
-            attributes = {} if name in self._keys else {"label": self._labels[name], **_PLAIN}
+            attributes = {} if name in self.cards else {"label": self.labels[name], **_PLAIN}
             self.dot.node(
                 name, pos=f"{rect.left + rect.width / 2:.1f},{bottom - rect.top - rect.height / 2:.1f}", **attributes
             )

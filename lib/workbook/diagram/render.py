@@ -20,7 +20,7 @@ from workbook.errors import WorkbookError
 from workbook.host.paths import DIAGRAMS
 from workbook.inventory import TABLES, Inventory
 from workbook.layers import BY_KEY
-from workbook.network.flows import Flow, Key
+from workbook.network.flows import Key
 
 TIMEOUT = 60
 """Seconds that Graphviz may take for one picture."""
@@ -39,14 +39,12 @@ class Drawing:
     title : heading of the picture.
     alt : text alternative: what is drawn and every arrow, from the same data as the picture.
     nodes : (table, name) of each thing drawn; table `generic` for what no account holds, such as the internet.
-    edges : (source, target, label) of each arrow.
     svg, png : the rendered picture; the SVG needs no other file, the PNG has `PNG_DPI`.
     """
 
     title: str
     alt: str
     nodes: tuple[Key, ...]
-    edges: tuple[Flow, ...]
     svg: str = field(repr=False)
     png: bytes = field(repr=False)
 
@@ -69,12 +67,11 @@ def draw(name: str, inventory: Inventory) -> Drawing:
         for item in json.loads(_graphviz(picture.measured(), "dot", "json"))["objects"]
     }
     source = picture.placed(sizes)
-    alt = _describe(picture)
+    alt = describe(picture)
     return Drawing(
         title=picture.heading,
         alt=alt,
         nodes=tuple(picture.nodes),
-        edges=tuple(picture.flows),
         svg=_stand_alone(_graphviz(source, "nop2", "svg"), picture.heading, alt),
         png=_graphviz(source, "nop2", "png"),
     )
@@ -82,7 +79,7 @@ def draw(name: str, inventory: Inventory) -> Drawing:
 
 def sketch(name: str, inventory: Inventory) -> Picture:
     """What `diagrams/<name>.py` makes of the inventory, not yet rendered; raises as `draw` does, and needs no Graphviz."""
-    module = _load(name)
+    module = load(name)
     layer = name if name in BY_KEY else TABLES[module.DRAWS[0]].layer
     if not inventory.deployed(layer) or inventory[module.DRAWS[0]].empty:
         raise WorkbookError(
@@ -102,7 +99,7 @@ def save(drawing: Drawing, directory: Path, name: str) -> tuple[Path, Path]:
     return png, svg
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
     """`diagrams/<name>.py` by its path: the directory shares its name with the library and is no package."""
     known = sorted(path.stem for path in DIAGRAMS.glob("*.py"))
     if name not in known:
@@ -114,7 +111,7 @@ def _load(name: str) -> Any:
     return module
 
 
-def _describe(picture: Picture) -> str:
+def describe(picture: Picture) -> str:
     """The picture in words: heading, how many of what, and each arrow on a line."""
     counted = Counter(key.table for key in picture.nodes if key.table in TABLES)
     kinds = ", ".join(f"{TABLES[table].caption.split(',')[0]} {number}" for table, number in counted.items())

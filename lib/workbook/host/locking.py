@@ -25,10 +25,12 @@ def lock(path: Path, timeout: float) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=timeout, poll_interval=0.05):
-            yield
+        # The library's substitute on file systems without flock, a soft lock, would outlive a holder that is killed.
+        held = FileLock(path, fallback_to_soft=False).acquire(timeout, poll_interval=0.05)
     except Timeout:
         raise WorkbookError(
             f"Another process has held {path.name} for {timeout:.0f} s.",
             "Wait for the other notebook or command to end, then run this again.",
         ) from None
+    with held:
+        yield

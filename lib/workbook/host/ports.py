@@ -10,7 +10,7 @@ import random
 import socket
 
 HOST = "127.0.0.1"
-_RANGE = range(20000, 30000)  # Linux assigns from 32768, macOS from 49152.
+RANGE = range(20000, 30000)  # Linux assigns from 32768, macOS from 49152.
 
 
 def bind(port: int = 0) -> socket.socket:
@@ -24,7 +24,7 @@ def bind(port: int = 0) -> socket.socket:
     ------
     OSError : the port is taken, or none is free.
     """
-    for candidate in [port] if port else random.sample(_RANGE, len(_RANGE)):
+    for candidate in [port] if port else random.sample(RANGE, len(RANGE)):
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # Connections of the last holder may linger: fine for a port that was asked for, but a free one must have none.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(bool(port)))
@@ -38,7 +38,7 @@ def bind(port: int = 0) -> socket.socket:
         # And connections that linger after this socket must not block its successor.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return bound
-    raise OSError(f"No port between {_RANGE.start} and {_RANGE.stop} is free.")
+    raise OSError(f"No port between {RANGE.start} and {RANGE.stop} is free.")
 
 
 def free_port() -> int:
