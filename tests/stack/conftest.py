@@ -1,4 +1,4 @@
-"""One deployed stack for the whole session: real Terraform on its own embedded AWS.
+"""One deployed stack for the whole session: real Terraform on its own embedded AWS. What changes it does so on a branch.
 
 `scripts/test.py` gives the session a copy of the stack it deployed for all suites; otherwise the session deploys one.
 """
@@ -65,8 +65,3 @@ def stack(session_home: Path) -> Stack:
     workbook = Workbook("dev")
     workbook.deploy()
     return Stack(workbook)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that destroy the shared stack run after all tests that use it."""
-    items.sort(key=lambda item: item.get_closest_marker("ends_the_stack") is not None)

@@ -14,24 +14,19 @@ pytestmark = pytest.mark.stack
 
 
 class Beside:
-    """The deployed baseline: dev's inventory before it was deployed, and the baseline's while it was up."""
+    """The baseline, deployed beside `dev`, which was `dev_before`."""
 
-    def __init__(self, stack: Any) -> None:
-        self.dev_before: Inventory = stack.inventory()
-        self.workbook = Workbook("baseline")
+    def __init__(self, dev: Any) -> None:
+        self.dev, self.dev_before = dev, dev.inventory()
+        self.workbook = Workbook("baseline", dev.workbook.run.home)
         self.workbook.deploy()
         self.inventory = self.workbook.inventory(fresh=True)
 
 
 @pytest.fixture(scope="module")
 def baseline(stack: Any) -> Iterator[Beside]:
-    # Whatever fails, even halfway through an apply, the other tests get an account with only dev in it.
-    workbook = Workbook("baseline")
-    try:
-        yield Beside(stack)
-    finally:
-        if any(workbook.deployed().values()):
-            workbook.destroy()
+    with stack.branch() as branch:
+        yield Beside(branch)
 
 
 def only(inventory: Inventory, table: str) -> Row:
@@ -39,9 +34,9 @@ def only(inventory: Inventory, table: str) -> Row:
     return row
 
 
-def seen_live(baseline: Beside, layer: str) -> str:
+def seen_live(workbook: Workbook, layer: str) -> str:
     """The comparison of a layer, as it is shown."""
-    return baseline.workbook.comparison(layer).text
+    return workbook.comparison(layer).text
 
 
 def test_the_first_version_is_network_registry_and_identity(baseline: Beside) -> None:
@@ -57,8 +52,8 @@ def test_the_second_plan_has_no_changes(baseline: Beside) -> None:
     assert plan.empty, plan.rendered().text
 
 
-def test_dev_is_unchanged(stack: Any, baseline: Beside) -> None:
-    now = stack.inventory()
+def test_dev_is_unchanged(baseline: Beside) -> None:
+    now = baseline.dev.inventory()
     assert {name: now.rows(name) for name in now} == {name: baseline.dev_before.rows(name) for name in now}
     assert only(now, "vpcs").cidr != only(baseline.inventory, "vpcs").cidr
 
@@ -118,7 +113,7 @@ def test_the_comparison_shows_what_is_live(baseline: Beside) -> None:
     rows = {
         line.split("  ")[1]: line
         for layer in ("vpc", "ecr", "iam")
-        for line in seen_live(baseline, layer).splitlines()[2:]
+        for line in seen_live(baseline.workbook, layer).splitlines()[2:]
     }
     shown = {
         "Availability": "us-east-1a",
@@ -144,10 +139,14 @@ def test_a_network_without_gateways_costs_nothing_by_the_hour(baseline: Beside) 
     assert baseline.workbook.cost("vpc").text == "On top: 0.005 an hour for each public address handed out on launch."
 
 
-def test_destroy_removes_all_of_it_and_nothing_of_dev(stack: Any, baseline: Beside) -> None:
-    baseline.workbook.destroy()
-    assert baseline.workbook.deployed() == dict.fromkeys(baseline.workbook.layers, 0)
-    left = baseline.workbook.inventory(fresh=True)
-    assert {name: left.rows(name) for name in left if left.rows(name)} == {}
-    assert "not deployed" in seen_live(baseline, "vpc") and "none" not in seen_live(baseline, "ecr")
-    assert [row.name for row in stack.inventory().rows("vpcs")] == [f"{stack.scope.prefix}-vpc"]
+def test_destroy_removes_all_of_it_and_nothing_of_dev(baseline: Beside) -> None:
+    with baseline.dev.branch() as dev:
+        workbook = Workbook("baseline", dev.workbook.run.home)
+        assert all(workbook.deployed().values())
+        workbook.destroy()
+        assert workbook.deployed() == dict.fromkeys(workbook.layers, 0)
+        left = workbook.inventory(fresh=True)
+        assert {name: left.rows(name) for name in left if left.rows(name)} == {}
+        assert "not deployed" in seen_live(workbook, "vpc") and "none" not in seen_live(workbook, "ecr")
+        now = dev.inventory()
+    assert {name: now.rows(name) for name in now} == {name: baseline.dev_before.rows(name) for name in now}

@@ -183,7 +183,7 @@ def buckets(live: Live) -> None:
     rules(far, replica, lambda rule: {**rule, "Status": "Disabled"})
     rules(s3, logs, lambda rule: {**rule, "Expiration": {"Days": 7}})
 
-    # Applied last and reverted first: once the embedded AWS evaluates a policy, it must not block the other changes.
+    # Last: once the embedded AWS evaluates a policy, it must not block the other changes.
     def policy(client: Any, bucket: dict[str, str], statements: list[dict[str, Any]]) -> None:
         client.put_bucket_policy(**bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
@@ -198,7 +198,6 @@ def buckets(live: Live) -> None:
         for row in live.inventory.rows("bucket_policy_statements")
         if row.bucket == replica["Bucket"]
     ]
-    # Except for the named principals: without them, nobody could restore it.
     for statement in (s for s in statements if "ArnNotEquals" in s["Condition"]):
         named = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
         statement["Condition"] = {

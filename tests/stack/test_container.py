@@ -33,8 +33,15 @@ def task(stack: Any, definition: Definition) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def container(stack: Any) -> Iterator[Container]:
-    with run(stack.inventory(), stack.workbook.target, environment={"CHECK_INTERVAL": "1"}) as container:
+def branch(stack: Any) -> Iterator[Any]:
+    """The account that the container runs against."""
+    with stack.branch() as branch:
+        yield branch
+
+
+@pytest.fixture(scope="module")
+def container(branch: Any) -> Iterator[Container]:
+    with run(branch.inventory(), branch.workbook.target, environment={"CHECK_INTERVAL": "1"}) as container:
         container.wait_for("healthy")
         yield container
 
@@ -124,16 +131,16 @@ def test_the_health_check_of_the_definition_passes(container: Container) -> None
 # ── broken and healed ──
 
 
-def test_denied_by_the_bucket_policy(stack: Any, container: Container, definition: Definition) -> None:
+def test_denied_by_the_bucket_policy(branch: Any, container: Container, definition: Definition) -> None:
     """Only the task role is denied, so this also shows whose credentials the check uses."""
-    s3, bucket = stack.client("s3"), definition.environment["BUCKET_NAME"]
+    s3, bucket = branch.client("s3"), definition.environment["BUCKET_NAME"]
     before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     undo = deny_list(s3, bucket, definition.role_arn)
     try:
         denied = container.wait_for("degraded", "access_denied")
         assert "AccessDenied" in denied["last_check"]["message"]
         s3.list_objects_v2(Bucket=bucket)
-        rows = dict(_verdict(stack, container))
+        rows = dict(_verdict(branch, container))
         assert rows["ECS"] == "keeps the task"
         assert rows["load balancer"] == "sends requests to it"
         assert rows["a visitor sees"] == "the dashboard: Access denied"
@@ -164,10 +171,10 @@ def test_credentials_that_ecs_no_longer_renews(container: Container) -> None:
     container.wait_for("healthy")
 
 
-def test_a_process_that_hangs_is_what_ecs_replaces(stack: Any, container: Container) -> None:
+def test_a_process_that_hangs_is_what_ecs_replaces(branch: Any, container: Container) -> None:
     container.freeze()
     try:
-        rows = dict(_verdict(stack, container))
+        rows = dict(_verdict(branch, container))
         assert rows["container health check"].startswith("fails: no answer within")
         assert rows["ECS"].startswith("after 3 failures in a row, 90 s, replaces the task")
         assert "stops sending requests to it" in rows["load balancer"]
@@ -177,26 +184,24 @@ def test_a_process_that_hangs_is_what_ecs_replaces(stack: Any, container: Contai
     assert container.health().passed
 
 
-def test_a_deleted_bucket(stack: Any) -> None:
-    """A separate bucket: the shared stack keeps its own."""
-    s3, bucket = stack.client("s3"), f"{stack.scope.prefix}-container-test"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for _ in range(2):
-        s3.put_object(Bucket=bucket, Key="<i>key</i>", Body=b"x")
-    environment = {"CHECK_INTERVAL": "1", "BUCKET_NAME": bucket}
-    with run(stack.inventory(), stack.workbook.target, environment=environment, engine=None) as container:
-        assert container.wait_for("healthy")["last_check"]["entries"] == 1
-        delete_bucket(s3, bucket)
-        container.wait_for("degraded", "no_such_bucket")
-        s3.create_bucket(Bucket=bucket)
-        container.wait_for("healthy")
-        assert container.stop() == 0
-    delete_bucket(s3, bucket)
+def test_a_deleted_bucket(stack: Any, definition: Definition) -> None:
+    bucket = definition.environment["BUCKET_NAME"]
+    with stack.branch() as branch:
+        s3 = branch.client("s3")
+        for _ in range(2):
+            s3.put_object(Bucket=bucket, Key="<i>key</i>", Body=b"x")
+        environment = {"CHECK_INTERVAL": "1"}
+        with run(branch.inventory(), branch.workbook.target, environment=environment, engine=None) as container:
+            assert container.wait_for("healthy")["last_check"]["entries"] == 1
+            delete_bucket(s3, bucket)
+            container.wait_for("degraded", "no_such_bucket")
+            s3.create_bucket(Bucket=bucket)
+            container.wait_for("healthy")
+            assert container.stop() == 0
     assert {line["cause"] for line in container.logs("check")} == {None, "no_such_bucket"}
 
 
-def _verdict(stack: Any, container: Container) -> list[tuple[str, str]]:
+def _verdict(branch: Any, container: Container) -> list[tuple[str, str]]:
     """Rows of the verdict, parsed from its text."""
-    lines = views.verdict(container, stack.inventory()).text.splitlines()[1:]
+    lines = views.verdict(container, branch.inventory()).text.splitlines()[1:]
     return [(line[2:].split("  ", 1)[0].strip(), line[2:].split("  ", 1)[1].strip()) for line in lines]

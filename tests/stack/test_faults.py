@@ -1,6 +1,7 @@
 """What goes wrong in front of an audience: each fault gives one message, the state stays intact, the second try works.
 
-They use the registry layer, which deploys quickly, in a copy of the project with its own embedded AWS.
+Each test has a copy of the project and an account of its own: a copy of an empty one, or of one where the registry layer is
+deployed, which is the quickest to deploy.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,24 +22,88 @@ import pytest
 from workbook import deployment as module
 from workbook import emulator
 from workbook.display.progress import ApplyProgress
+from workbook.emulator import branches
 from workbook.errors import WorkbookError
 from workbook.host.paths import ROOT
 from workbook.terraform import settings
 from workbook.terraform.diagnostics import TerraformError
 from workbook.workbook import Workbook
 
+SECRET = "wJalrXUtnFEMI-REAL-SECRET"
+REAL_AWS = {
+    "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_SESSION_TOKEN": SECRET,
+    "AWS_PROFILE": "production",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "TF_CLI_ARGS_plan": "-bogus",
+}
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the Terraform and container files, and a home directory with no account yet."""
-    root = tmp_path / "project"
+
+@contextmanager
+def working_in(directory: Path, variables: dict[str, str]) -> Iterator[Path]:
+    """Use a copy of the project's Terraform and container files, and the home `directory / "home"`, with these variables set."""
+    root = directory / "project"
     for name in ("terraform", "container"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".terraform*"))
-    monkeypatch.setattr(settings, "ENVIRONMENTS", root / "terraform" / "environments")
-    monkeypatch.setenv("WORKBOOK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("WORKBOOK_TARGET", raising=False)
-    yield root
-    emulator.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "ENVIRONMENTS", root / "terraform" / "environments")
+        patch.setenv("WORKBOOK_HOME", str(directory / "home"))
+        patch.delenv("WORKBOOK_TARGET", raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield root
+
+
+@pytest.fixture(scope="module")
+def deployed_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Home of an account with the registry, deployed from a shell full of real AWS variables; the tests use copies of it."""
+    directory = tmp_path_factory.mktemp("deployed")
+    try:
+        with working_in(directory, REAL_AWS):
+            Workbook("dev").deploy("ecr")
+        yield directory / "home"
+    finally:
+        branches.stop_all(directory / "home")
+
+
+@pytest.fixture(scope="module")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Home of an empty account; the tests use copies of it."""
+    directory = tmp_path_factory.mktemp("empty")
+    try:
+        with working_in(directory, {}):
+            wb = Workbook("dev")
+            # So that each copy has these services loaded.
+            assert repositories(wb) == [] and wb.client("iam").list_roles()["Roles"] == []
+        yield directory / "home"
+    finally:
+        branches.stop_all(directory / "home")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the project and a home, both in use; the home has no account yet."""
+    with working_in(tmp_path, {}) as root:
+        yield root
+        branches.stop_all(tmp_path / "home")
+
+
+@pytest.fixture
+def deployed(project: Path, tmp_path: Path, deployed_home: Path) -> Path:
+    """A copy of the project in use, with the registry deployed."""
+    branches.fork(tmp_path / "home", deployed_home)
+    return project
+
+
+@pytest.fixture
+def started(project: Path, tmp_path: Path, empty_home: Path) -> Path:
+    """A copy of the project in use, with an empty account."""
+    branches.fork(tmp_path / "home", empty_home)
+    return project
 
 
 def edit(project: Path, old: str, new: str) -> None:
@@ -58,12 +124,12 @@ def kill_emulator() -> None:
         time.sleep(0.05)
 
 
-def test_the_emulator_is_killed_before_an_apply_and_restarted_empty(project: Path) -> None:
+def test_the_emulator_is_killed_before_an_apply_and_restarted_empty(deployed: Path) -> None:
     wb = Workbook("dev")
-    wb.deploy("ecr")
-    plan = wb.plan("iam")
+    assert repositories(wb) == ["alloy-dev-take-home-app"]
+    plan = wb.deployment.plan("iam", details=False)
     kill_emulator()
-    with pytest.raises(WorkbookError, match=r"account is not the one[\s\S]*Plan again"):
+    with pytest.raises(WorkbookError, match=r"made for a different account[\s\S]*Plan again"):
         wb.apply(plan)
     (aside,) = wb.run.path.glob("terraform.tfstate.*.aside")
     assert len(json.loads(aside.read_text())["resources"]) > 3
@@ -79,7 +145,7 @@ def test_the_emulator_is_killed_before_an_apply_and_restarted_empty(project: Pat
     assert repositories(again) == ["alloy-dev-take-home-app"]
 
 
-def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_emulator_is_killed_during_an_apply(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killing(ApplyProgress):
         def __call__(self, event) -> None:
             super().__call__(event)
@@ -87,7 +153,7 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
                 kill_emulator()
 
     wb = Workbook("dev")
-    plan = wb.plan("ecr")
+    plan = wb.deployment.plan("ecr", details=False)
     with monkeypatch.context() as during:
         during.setattr(module, "ApplyProgress", Killing)
         began = time.monotonic()
@@ -100,48 +166,43 @@ def test_the_emulator_is_killed_during_an_apply(project: Path, monkeypatch: pyte
     assert wb.plan("ecr").empty
 
 
-def test_mistakes_in_locals_are_named_and_change_nothing(project: Path) -> None:
+def test_mistakes_in_locals_are_named_and_change_nothing(deployed: Path) -> None:
     wb = Workbook("dev")
-    wb.deploy("ecr")
     state = wb.run.state.read_bytes()
-    edit(project, '"10.0.0.0/16"', '"10.0.0.0/33"')
+    edit(deployed, '"10.0.0.0/16"', '"10.0.0.0/33"')
     with pytest.raises(TerraformError) as caught:
         wb.plan("vpc")
     assert "10.0.0.0/33" in str(caught.value) and "vpc.tf, line" in str(caught.value)
     assert "Nothing was changed" in str(caught.value)
-    edit(project, '"10.0.0.0/33"', '"10.0.0.0/16"')
+    edit(deployed, '"10.0.0.0/33"', '"10.0.0.0/16"')
 
-    edit(project, 'environment  = "dev"', 'environment  = "dev')
+    edit(deployed, 'environment  = "dev"', 'environment  = "dev')
     with pytest.raises(WorkbookError, match=r"locals\.tf, line 3"):
         wb.plan("ecr")
     with pytest.raises(WorkbookError, match=r"locals\.tf, line 3"):
         Workbook("dev")
-    edit(project, 'environment  = "dev', 'environment  = "dev"')
+    edit(deployed, 'environment  = "dev', 'environment  = "dev"')
 
     assert wb.run.state.read_bytes() == state
     assert wb.plan("ecr").empty
 
 
-def test_a_shell_full_of_real_aws_variables_reaches_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = "wJalrXUtnFEMI-REAL-SECRET"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_SESSION_TOKEN": secret,
-        "AWS_PROFILE": "production",
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-        "AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9",
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "TF_CLI_ARGS_plan": "-bogus",
-    }.items():
+def test_a_shell_full_of_real_aws_variables_reaches_nothing(
+    deployed_home: Path, deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in REAL_AWS.items():
         monkeypatch.setenv(name, value)
     wb = Workbook("dev")
-    wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
-    for path in wb.run.path.parent.rglob("*"):
-        if path.is_file() and not path.is_symlink() and "terraform-data" not in path.parts:
-            assert secret.encode() not in path.read_bytes(), path
+    written = [
+        path
+        for home in (deployed_home, wb.run.home)
+        for path in home.rglob("*")
+        if path.is_file() and not path.is_symlink() and "terraform-data" not in path.parts
+    ]
+    assert {"emulator.log", "terraform.tfstate", "commands.jsonl"} <= {path.name for path in written}
+    for path in written:
+        assert SECRET.encode() not in path.read_bytes(), path
 
 
 def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -159,9 +220,8 @@ def command(project: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_two_notebooks_apply_at_once(project: Path) -> None:
-    emulator.start()
-    both = [command(project, "apply", "ecr") for _ in range(2)]
+def test_two_notebooks_apply_at_once(started: Path) -> None:
+    both = [command(started, "apply", "ecr") for _ in range(2)]
     texts = [process.communicate(timeout=600)[0] for process in both]
     # One waits for the lock and finds nothing left to do, or reports what is going on; neither shows a traceback.
     assert any(process.returncode == 0 for process in both), texts
@@ -174,9 +234,8 @@ def test_two_notebooks_apply_at_once(project: Path) -> None:
     assert wb.plan("ecr").empty
 
 
-def test_an_interrupt_during_an_apply(project: Path) -> None:
-    emulator.start()
-    process = command(project, "apply", "iam")
+def test_an_interrupt_during_an_apply(started: Path) -> None:
+    process = command(started, "apply", "iam")
     log = Path(os.environ["WORKBOOK_HOME"]) / "dev-embedded" / "logs"
     deadline = time.monotonic() + 600
     while not any('"apply_start"' in path.read_text() for path in log.glob("*-apply.out")):

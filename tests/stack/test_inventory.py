@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -277,62 +276,49 @@ def test_a_service_and_its_autoscaling_have_one_resource_id(inventory: Inventory
 # ── changes in AWS are seen ──
 
 
-@contextmanager
-def undone(undo: Callable[[], Any]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        undo()
-
-
 def test_a_changed_bucket_is_seen(stack: Any, inventory: Inventory) -> None:
-    name, s3 = next(row.name for row in inventory.rows("buckets") if row.replicates_to), stack.client("s3")
-    with undone(lambda: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})):
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
-        assert one(stack.inventory(), "buckets", name).versioning == "Suspended"
+    name = next(row.name for row in inventory.rows("buckets") if row.replicates_to)
+    with stack.branch() as branch:
+        branch.client("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+        assert one(branch.inventory(), "buckets", name).versioning == "Suspended"
     assert one(stack.inventory(), "buckets", name).versioning == "Enabled"
 
 
 def test_an_opened_port_is_seen(stack: Any, inventory: Inventory) -> None:
     group = one(inventory, "security_groups", "-task-sg").group_id
     opened = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    ec2 = stack.client("ec2")
     before = len(inventory["security_group_rules"])
-    with undone(lambda: ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=opened)):
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=opened)
-        rules = stack.inventory().rows("security_group_rules")
-        assert len(rules) == before + 1
-        (new,) = [r for r in rules if r.ports == "22"]
-        assert (new.direction, new.peer, new.peer_type) == ("ingress", "0.0.0.0/0", "cidr")
+    with stack.branch() as branch:
+        branch.client("ec2").authorize_security_group_ingress(GroupId=group, IpPermissions=opened)
+        rules = branch.inventory().rows("security_group_rules")
+    assert len(rules) == before + 1
+    (new,) = [r for r in rules if r.ports == "22"]
+    assert (new.direction, new.peer, new.peer_type) == ("ingress", "0.0.0.0/0", "cidr")
     assert len(stack.inventory()["security_group_rules"]) == before
 
 
 def test_a_private_subnet_with_a_route_to_the_internet_becomes_public(stack: Any, inventory: Inventory) -> None:
+    """And private again without it."""
     subnet = next(row for row in inventory.rows("subnets") if row.tier == "private")
     gateway = inventory.rows("internet_gateways")[0].internet_gateway_id
-    ec2, where = (
-        stack.client("ec2"),
-        {"RouteTableId": subnet.route_table_id, "DestinationCidrBlock": "203.0.113.0/24"},
-    )
-    with undone(lambda: ec2.delete_route(**where)):
+    where = {"RouteTableId": subnet.route_table_id, "DestinationCidrBlock": "203.0.113.0/24"}
+    with stack.branch() as branch:
+        ec2 = branch.client("ec2")
         ec2.create_route(**where, GatewayId=gateway)
-        assert one(stack.inventory(), "subnets", subnet.name).tier == "public"
-    assert one(stack.inventory(), "subnets", subnet.name).tier == "private"
+        assert one(branch.inventory(), "subnets", subnet.name).tier == "public"
+        ec2.delete_route(**where)
+        assert one(branch.inventory(), "subnets", subnet.name).tier == "private"
 
 
 def test_an_inline_policy_and_a_lost_boundary_are_seen(stack: Any, inventory: Inventory) -> None:
     role = one(inventory, "roles", "-ecs-task-role")
-    iam, named = stack.client("iam"), {"RoleName": role.name}
+    named = {"RoleName": role.name}
     everything = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
-
-    def undo() -> None:
-        iam.put_role_permissions_boundary(**named, PermissionsBoundary=role.boundary_arn)
-        iam.delete_role_policy(**named, PolicyName="extra")
-
-    with undone(undo):
+    with stack.branch() as branch:
+        iam = branch.client("iam")
         iam.put_role_policy(**named, PolicyName="extra", PolicyDocument=everything)
         iam.delete_role_permissions_boundary(**named)
-        changed = stack.inventory()
+        changed = branch.inventory()
     row = one(changed, "roles", role.name)
     assert (row.boundary, row.inline_policies) == ("", ["extra"])
     (statement,) = [s for s in changed.rows("iam_statements") if s.kind == "inline"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from workbook.terraform.hcl import layers_of
 
 
@@ -26,14 +24,17 @@ def test_terraform_and_python_agree_on_the_prefix(stack) -> None:
 
 def test_a_change_outside_terraform_is_detected_and_reverted(stack) -> None:
     repository = f"{stack.scope.prefix}-app"
-    ecr = stack.client("ecr")
-    ecr.put_image_scanning_configuration(repositoryName=repository, imageScanningConfiguration={"scanOnPush": False})
-    plan = stack.workbook.plan("ecr")
-    (change,) = plan.changes
-    assert change.action == "update" and change.drift
-    assert "image_scanning_configuration" in change.what[0]
-    stack.workbook.apply(plan)
-    (found,) = ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+    with stack.branch() as branch:
+        ecr = branch.client("ecr")
+        ecr.put_image_scanning_configuration(
+            repositoryName=repository, imageScanningConfiguration={"scanOnPush": False}
+        )
+        plan = branch.workbook.plan("ecr")
+        (change,) = plan.changes
+        assert change.action == "update" and change.drift
+        assert "image_scanning_configuration" in change.what[0]
+        branch.workbook.apply(plan)
+        (found,) = ecr.describe_repositories(repositoryNames=[repository])["repositories"]
     assert found["imageScanningConfiguration"]["scanOnPush"] is True
 
 
@@ -51,11 +52,11 @@ def test_every_resource_has_the_name_prefix_and_the_tags(stack) -> None:
         assert tags.get("Name", stack.scope.prefix).startswith(stack.scope.prefix), resource
 
 
-@pytest.mark.ends_the_stack
 def test_destroy_leaves_nothing(stack) -> None:
-    stack.workbook.destroy()
-    assert not any(stack.workbook.deployed().values())
-    left = stack.inventory()
+    with stack.branch() as branch:
+        branch.workbook.destroy()
+        assert not any(branch.workbook.deployed().values())
+        left = branch.inventory()
     names = {
         name: left[name]["name"].tolist()
         for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")
