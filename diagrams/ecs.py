@@ -96,6 +96,8 @@ def services(picture, inventory, found):
             where,
         )
         for task in inventory.rows("task_definitions", name=service.task_definition):
+            if picture.draws(Key.of("task_definitions", task)):
+                continue  # Another service runs it too.
             size = f"{task.cpu} CPU units, {task.memory} MiB"
             picture.card(ElasticContainerServiceTask, Key.of("task_definitions", task), "Task definition", size)
             for container in inventory.rows("containers", task_definition=task.name):

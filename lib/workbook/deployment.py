@@ -72,7 +72,10 @@ class Deployment:
         with self._watched(driver, ApplyProgress(progress) if progress else None):
             plan = driver.make_plan(targets, destroy=destroy, details=details)
         if plan.empty and not destroy:
-            self._mark_deployed(plan)
+            with self.run.applying():
+                # A checkpoint restored in the meantime is another account, which this plan says nothing about.
+                if self.run.instance == self._instance:
+                    self._mark_deployed(plan)
         return plan
 
     def apply(self, plan: Plan, progress: Progress | None = None) -> Applied:
@@ -82,20 +85,22 @@ class Deployment:
         ------
         WorkbookError : the plan is stale, Terraform failed, or the target is gone; the state has what was done until then.
         """
-        if self.connect():
-            raise WorkbookError(
-                "This plan was made for a different account.",
-                "Plan again, then apply. Nothing was changed.",
-            )
-        self.target.check()
-        self.version += 1
-        driver = self._driver()
-        on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
-        with self.run.applying(), self._watched(driver, on_event):
-            if plan.destroy:
-                self.run.forget_deployed()
-            applied = driver.apply_plan(plan)
-            self._mark_deployed(plan)
+        # Taken before connecting, so that no checkpoint is restored between the check of the account and the apply.
+        with self.run.applying():
+            if self.connect():
+                raise WorkbookError(
+                    "This plan was made for a different account.",
+                    "Plan again, then apply. Nothing was changed.",
+                )
+            self.target.check()
+            self.version += 1
+            driver = self._driver()
+            on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
+            with self._watched(driver, on_event):
+                if plan.destroy:
+                    self.run.forget_deployed()
+                applied = driver.apply_plan(plan)
+                self._mark_deployed(plan)
         return applied
 
     def outputs(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from workbook import cli
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
+from workbook.layers import BY_KEY
 
 DEV = Inventory.from_json((Path(__file__).parent / "fixtures" / "inventory_dev.json").read_text())
 
@@ -34,6 +35,27 @@ def test_claims_in_every_format(deployed: SimpleNamespace, capsys: pytest.Captur
     assert len(list(ElementTree.fromstring(capsys.readouterr().out).iter("testcase"))) == 21
     assert cli.main(["claims", "--layer", "s3", "--format", "html"]) == 0
     assert "S3-TLS" in capsys.readouterr().out
+
+
+def test_checkpoints_are_of_the_embedded_aws_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WORKBOOK_TARGET", "http://127.0.0.1:9")
+    monkeypatch.setenv("WORKBOOK_HOME", str(tmp_path))
+    for arguments in (["list"], ["save", "a"], ["restore", "a"], ["drop", "a"]):
+        assert cli.main(["checkpoint", *arguments]) == 1
+        assert "only work on the embedded AWS" in capsys.readouterr().err, arguments
+
+
+def test_a_checkpoint_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["checkpoint", "restore"]) == 1
+    assert "Name the checkpoint to restore" in capsys.readouterr().err
+
+
+def test_the_help_names_every_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plan", "--help"])
+    assert ", ".join(BY_KEY) in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_failing_claim_sets_the_exit_code(deployed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:

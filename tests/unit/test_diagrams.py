@@ -566,3 +566,11 @@ def test_the_picture_in_the_documentation_is_of_this_inventory(drawn):
     kept = ET.fromstring((ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8"))
     assert kept[1].text == drawn["architecture"].alt
     assert (ROOT / "docs" / "architecture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_load_balancer_attributes_that_were_refused_leave_the_picture(inventory):
+    refused = inventory.replace(
+        load_balancers=[row.replaced(access_logs=None) for row in inventory.rows("load_balancers")]
+    )
+    arrows = [flow for flow in sketch("architecture", refused).flows if flow.source.table == "load_balancers"]
+    assert "access logs" not in [flow.label for flow in arrows] and arrows

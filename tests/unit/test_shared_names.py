@@ -6,10 +6,13 @@ Two resources of one kind in one VPC: test_twins.py.
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 from workbook.claims import Verdict, judge
+from workbook.diagram.layout import Frame
 from workbook.diagram.render import sketch
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row
@@ -97,6 +100,19 @@ def test_the_matrix_asks_for_each_load_balancer(dev: Inventory) -> None:
     found = verdicts(dev.replace(load_balancers=[balancer, inside]))
     assert found[("internet", balancer.name, 80, "", "")] == "yes"
     assert found[("internet", inside.name, 80, "", "")] == "no"
+
+
+def test_a_task_definition_that_two_services_run_is_one_card(dev: Inventory, two_services: Inventory) -> None:
+    def cards(frame: Frame) -> Iterator[str]:
+        for child in frame.children:
+            yield from cards(child) if isinstance(child, Frame) else [child]
+
+    found = Counter(cards(sketch("ecs", two_services).frame))
+    assert set(found.values()) == {1}
+    (task,) = dev.rows("task_definitions")
+    (drawn,) = [key for key in sketch("ecs", two_services).nodes if key.table == "task_definitions"]
+    users = {flow.source.id for flow in sketch("ecs", two_services).flows if flow.target == drawn}
+    assert drawn.id == task.name and users == {row.service_arn for row in two_services.rows("services")}
 
 
 # ── two VPCs ──

@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from workbook.errors import WorkbookError
 from workbook.notebooks import execute as notebook
 from workbook.notebooks import pages, walkthrough
+from workbook.terraform import binary
 
 # Kernels start in about a second each.
 pytestmark = pytest.mark.slow
@@ -36,7 +37,9 @@ def write(path: Path, *cells: str) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WORKBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("WORKBOOK_CELL_TIMEOUT", raising=False)
-    return tmp_path / "home" / "dev-embedded" / "pages"
+    # No account is needed: nothing listens there, and these notebooks ask nothing of it.
+    monkeypatch.setenv("WORKBOOK_TARGET", "http://127.0.0.1:9")
+    return tmp_path / "home" / "dev-127-0-0-1-9" / "pages"
 
 
 def test_executes_in_order_and_ends_with_a_summary(
@@ -76,6 +79,18 @@ def test_executes_in_order_and_ends_with_a_summary(
     index = (home / "index.html").read_text()
     assert 'href="00_first.html"' in index
     assert "Opens the walk." in index
+
+
+def test_without_terraform_it_says_so_before_the_first_notebook(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(binary, "installed", lambda *_: None)
+
+    assert walkthrough.walkthrough([write(tmp_path / "00_first.ipynb", "# First", "1")]) == 1
+
+    out = capsys.readouterr().out
+    assert "FAILED  Terraform is not installed.\nInstall Terraform 1.10 or newer" in out
+    assert "00_first" not in out
 
 
 def test_kernel_is_this_python_and_runs_in_the_notebook_s_directory(home: Path, tmp_path: Path) -> None:

@@ -112,8 +112,7 @@ def save(name: str, home: Path | None = None) -> Saved:
         except BaseException:
             _remove(directory)
             raise
-        dropped = _make_room(home, directory, limit)
-        return Saved(next(kept for kept in _entries(home) if kept.home == directory), dropped)
+        return _make_room(home, directory, limit)
 
 
 def restore(name: str, home: Path | None = None) -> Emulator:
@@ -204,26 +203,23 @@ def _others(home: Path, otherwise: str) -> str:
     return f"Checkpoints: {', '.join(names)}." if names else f"{otherwise}."
 
 
-def _make_room(home: Path, new: Path, limit: int) -> tuple[str, ...]:
-    """Remove what the checkpoint in `new` replaces, what has ended, and the oldest beyond the limits.
-
-    Returns the names of those removed because of a limit.
-    """
-    entries = {checkpoint.home: checkpoint for checkpoint in _entries(home)}
-    for directory in (home / "checkpoints").iterdir():
-        other = entries.get(directory)
-        if directory != new and (other is None or not other.alive or other.name == entries[new].name):
-            _remove(directory)
+def _make_room(home: Path, new: Path, limit: int) -> Saved:
+    """Remove what the checkpoint in `new` replaces, what has ended, and the oldest beyond the limits."""
+    entries = _entries(home)
+    created = next(checkpoint for checkpoint in entries if checkpoint.home == new)
+    left = [other for other in entries if other is created or (other.alive and other.name != created.name)]
+    for directory in {*(home / "checkpoints").iterdir()} - {checkpoint.home for checkpoint in left}:
+        _remove(directory)
     dropped: list[str] = []
-    while True:
-        # Measured each time: dropping one can leave memory that it shared to another alone.
-        left = _entries(home)
-        fits = len(left) <= MOST and sum(checkpoint.memory for checkpoint in left) <= limit
+    while len(left) > MOST or sum(checkpoint.memory for checkpoint in left) > limit:
         oldest = next((checkpoint for checkpoint in left if checkpoint.home != new), None)
-        if fits or oldest is None:
-            return tuple(dropped)
+        if oldest is None:
+            break
         _remove(oldest.home)
         dropped.append(oldest.name)
+        # Measured again: what the dropped one shared with a single other is now counted in full for that one.
+        left = _entries(home)
+    return Saved(created, tuple(dropped))
 
 
 def _memory_limit() -> int:

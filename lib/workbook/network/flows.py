@@ -253,7 +253,7 @@ def record_flows(inventory: Inventory) -> list[Flow]:
             for copy in r.replicates_to
         ),
         *(
-            Flow(Key.of("load_balancers", r), Key("buckets", r.access_logs.split("/")[0]), "access logs")
+            Flow(Key.of("load_balancers", r), Key("buckets", (r.access_logs or "").split("/")[0]), "access logs")
             for r in inventory.rows("load_balancers")
         ),
         *(
