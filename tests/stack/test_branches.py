@@ -331,7 +331,7 @@ def test_states_and_stamps_go_with_the_copy(home: Path) -> None:
 def test_a_state_of_another_account_stays_behind(home: Path) -> None:
     deployed(home, "dev", "vpc")
     RunDirectory(home, "other", EMBEDDED).create()
-    deployed(home, "other", "vpc")._write("instance", "a lost account")
+    (deployed(home, "other", "vpc").path / "instance").write_text("a lost account")
     with branch(home) as copy:
         assert [run.environment for run in RunDirectory.all(copy, EMBEDDED)] == ["dev"]
 
