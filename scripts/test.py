@@ -36,7 +36,7 @@ BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
 # More jobs than processors, since a deployment mostly waits.
-AT_ONCE = 4
+AT_ONCE = 5
 NBVAL = (
     "--nbval",
     "--nbval-current-env",
@@ -49,7 +49,7 @@ NBVAL = (
     "--exitfirst",
 )
 # The modules in tests/stack that need no deployed stack.
-ALONE = ("branches", "emulator", "emulator_patches", "faults", "modules")
+ALONE = ("branches", "emulator", "emulator_patches", "modules")
 SEED_SECONDS = 3000
 BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
 
@@ -107,11 +107,16 @@ def jobs() -> list[Job]:
     for before, name in itertools.pairwise(chain):
         notebook[name].after = before
     alone = [f"tests/stack/test_{name}.py" for name in ALONE]
+    examples, faults = "tests/stack/test_contributing.py", "tests/stack/test_faults.py"
+    rest = [f"--ignore={path}" for path in (*alone, examples, faults)]
+    # Those first that take longest once they can start; the last ones fill the gaps.
     return [
-        *notebook.values(),
-        Job("stack", "stack", ("tests/stack", *(f"--ignore={path}" for path in alone)), 1200, 6000, DEPLOYED),
-        Job("stack", "emulator", alone, 1200, 6000),
+        Job("stack", "stack", ("tests/stack", *rest), 1200, 6000, DEPLOYED),
+        Job("stack", "contributing", (examples,), 1200, 6000, DEPLOYED),
+        *sorted(notebook.values(), key=lambda job: (job.name != BEFORE_ECS, job.name)),
+        Job("stack", "faults", (faults,), 1200, 6000),
         Job("browser", "browser", ("tests/browser",), 1800),
+        Job("stack", "emulator", alone, 1200, 6000),
         Job("unit", "unit", ("tests/unit",), 400, 3000),
         Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400),
     ]

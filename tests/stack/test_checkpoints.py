@@ -45,7 +45,7 @@ def test_account_state_stamps_inventory_and_open_kernels_agree_after_a_restore(
 
     assert wb.restore("whole").text == f"Restored whole: {resources} resources deployed."
     assert sum(wb.deployed().values()) == resources and wb.deployment.is_current()
-    assert wb.plan().empty
+    assert wb.plan("s3", "ecr").empty
     # Another kernel: its client still works, its cached inventory is read again, and it says why.
     assert len(ecr.describe_repositories()["repositories"]) == 1
     capsys.readouterr()

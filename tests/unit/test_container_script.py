@@ -530,7 +530,8 @@ def test_orphans_are_collected(aws: Any, tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         assert [json.loads(process.stdout.readline())["event"] for _ in range(2)] == ["start", "check"]
-        assert ("S", "sleep") in _processes_of(process.pid)  # it did inherit one
+        # It did inherit one, which a busy machine may not yet have put to sleep.
+        assert "sleep" in [name for state, name in _processes_of(process.pid) if state != "Z"]
         # A zombie would be listed until the next check, in 60 s.
         until(lambda: _children(process.pid) == 0, "its children are collected")
     finally:
