@@ -26,10 +26,13 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbook.emulator import branches
+from workbook.errors import WorkbookError
+from workbook.terraform import binary
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -175,41 +178,54 @@ class Run:
     def _seed(self) -> None:
         """Deploy the stack, and announce each checkpoint to the jobs as soon as it is saved."""
         command = [sys.executable, "-u", str(ROOT / "tests" / "seed.py"), str(self.seed_home)]
-        last = ""
-        for line in self._lines(command, "seed", SEED_SECONDS, {}):
-            if line.startswith("checkpoint "):
-                self._ready.add(line.split()[1])
-            last = line
-        if DEPLOYED not in self._ready:
-            self._failed_seed = last or "no output"
+        last = "no output"
+        try:
+            for line in self._lines(command, "seed", SEED_SECONDS, {}):
+                if line.startswith("checkpoint "):
+                    self._ready.add(line.split()[1])
+                last = line
+        finally:
+            # Whatever ended it, the jobs that wait for a checkpoint must learn that none will come.
+            if DEPLOYED not in self._ready:
+                self._failed_seed = last
 
     def _job(self, job: Job) -> None:
         with self._lock:
             outcome = self.outcomes.setdefault(job.suite, Outcome(began=time.monotonic()))
-        if job.checkpoint and self._failed_seed:
-            with self._lock:
-                outcome.counts["failed"] += 1
-                outcome.causes.append(f"{job.name}: deploying the stack it needs failed: {self._failed_seed}")
-                outcome.ended = time.monotonic()
-            return
-        first = job
-        while first.after:
-            first = next(other for other in jobs() if other.name == first.after)
-        environ = {}
-        if job.checkpoint or (job.suite == "notebooks" and job.name != "saved"):
-            home = self.scratch / first.name
-            environ = {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
-            if job.checkpoint:
-                kept = next(kept for kept in branches.listed(self.seed_home) if kept.name == job.checkpoint)
-                branches.fork(home, home=kept.home)
         before = time.monotonic()
-        counts, causes, cpu = self._pytest(job, environ)
+        counts, causes, cpu = Counter(failed=1), [], 0.0
+        try:
+            counts, causes, cpu = self._pytest(job, self._account(job))
+        except Exception as error:  # A thread that ends with an exception tells nobody: it is this job's failure.
+            causes = [f"{type(error).__name__}: {error}"]
         print(f"━━ {job.name}: {_said(counts)}, {time.monotonic() - before:.0f} s ━━", flush=True)
         with self._lock:
             outcome.counts.update(counts)
             outcome.causes.extend(f"{job.name}: {cause}" for cause in causes)
             outcome.cpu += cpu
             outcome.ended = time.monotonic()
+
+    def _account(self, job: Job) -> dict[str, str]:
+        """Variables that lead a job to its account, which is copied from the seed if the job starts from a checkpoint.
+
+        Raises
+        ------
+        WorkbookError : the stack was not deployed, its checkpoint was dropped, or it cannot be copied.
+        """
+        if not job.checkpoint and (job.suite != "notebooks" or job.name == "saved"):
+            return {}
+        if job.checkpoint and self._failed_seed:
+            raise WorkbookError(f"Deploying the stack it needs failed: {self._failed_seed}")
+        first = job
+        while first.after:
+            first = next(other for other in jobs() if other.name == first.after)
+        home = self.scratch / first.name
+        if job.checkpoint:
+            kept = {kept.name: kept.home for kept in branches.listed(self.seed_home)}
+            if job.checkpoint not in kept:
+                raise WorkbookError(f"The seed has no checkpoint {job.checkpoint}.")
+            branches.fork(home, home=kept[job.checkpoint])
+        return {"WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1", "WORKBOOK_TEARDOWN": "1"}
 
     def _pytest(self, job: Job, environ: dict[str, str]) -> tuple[Counter[str], list[str], float]:
         """Run pytest in its own process group and count from its report; a job that ran no tests has failed."""
@@ -275,9 +291,8 @@ def main(names: list[str]) -> int:
     wanted = [job for job in jobs() if not names or job.suite in names]
     if quick:
         wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow", "-n", "auto", "--dist", "loadfile"), 400, 3000)]
-    linter = threading.Thread(target=lambda: outcomes.update(lint=lint()))
-    if not names or quick or "lint" in names:
-        linter.start()
+    pool = ThreadPoolExecutor(1)
+    linter = pool.submit(lint) if not names or quick or "lint" in names else None
     scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))
     run = Run(scratch)
     try:
@@ -289,8 +304,8 @@ def main(names: list[str]) -> int:
         for home in (path for path in scratch.iterdir() if path.is_dir()):
             branches.stop_all(home)
         shutil.rmtree(scratch, ignore_errors=True)
-    if linter.ident is not None:
-        linter.join()
+    if linter is not None:
+        outcomes["lint"] = linter.result()
     outcomes |= {suite: run.outcomes[suite] for suite in SUITES if suite in run.outcomes}
     # Repeated at the end: the jobs' output is interleaved, and often only the end of a long log is kept.
     print()
@@ -317,7 +332,7 @@ def lint() -> Outcome:
         for pattern in ("scripts/*.sh", "container/*.sh", ".ci/run")
         for path in sorted(ROOT.glob(pattern))
     ]
-    terraform = shutil.which("terraform") or shutil.which("terraform", path=str(ROOT / ".workbook" / "bin"))
+    terraform = binary.installed()
     commands = [
         [str(BIN / "ruff"), "check", "--output-format=concise", "."],
         [str(BIN / "ruff"), "format", "--check", "."],
@@ -326,7 +341,7 @@ def lint() -> Outcome:
         [str(BIN / "mypy"), "--python-version=3.10", "container"],
         [str(BIN / "lint-imports"), "--no-cache"],
         [sys.executable, "scripts/module_readme.py", "--check"],
-        [terraform or "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
+        [str(terraform.path) if terraform else "terraform", "fmt", "-check", "-diff", "-recursive", "terraform"],
         ["shellcheck", *shell],
     ]
     for command in commands:
