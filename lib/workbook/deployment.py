@@ -123,8 +123,10 @@ class Deployment:
 
         What someone deleted without Terraform is still in the state, so it is missing rather than absent.
         """
-        counts = self.resources()
-        return [layer for layer in BY_KEY if not inventory.deployed(layer) and not counts.get(layer)]
+        missing = [layer for layer in BY_KEY if not inventory.deployed(layer)]
+        # Counting parses the Terraform files, which the usual case, everything deployed, does without.
+        counts = self.resources() if missing else {}
+        return [layer for layer in missing if not counts.get(layer)]
 
     def is_current(self, *layers: str) -> bool:
         """Whether the named layers (or all) were applied exactly as they are configured now, and not destroyed since."""
@@ -195,13 +197,11 @@ class Deployment:
         Returns
         -------
         Whether the account differs from the one at the last call (or in the last process): a new, empty embedded AWS,
-        or a
-        restored checkpoint.
+        or a restored checkpoint.
         """
-        if self.target.kind != "embedded":
-            self.run.create()
-            return False
         self.run.create()
+        if self.target.kind != "embedded":
+            return False
         known = self._instance or self.run.instance
         running, aside = emulator.start_for(self.run)
         self.target = self.target.connected_to(running.url)
