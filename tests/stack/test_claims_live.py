@@ -1,8 +1,7 @@
 """Claims change their verdict when someone changes what is deployed.
 
 Each change is made with boto3 on a branch of its own, which is read, judged and thrown away. tests/unit/test_claims.py
-has
-a change in the inventory for every claim.
+has a change in the inventory for every claim.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Two resources with one Name tag stay two: in claims, paths, the matrix, pictures and the comparison of versions.
 
 Beside every security group, subnet, route table, network ACL and NAT gateway of dev there is another of the same name
-that nothing
-uses and that is as open, or as broken, as can be. What dev says of its own resources must not change.
+that nothing uses and that is as open, or as broken, as can be. What dev says of its own resources must not change.
 """
 
 from __future__ import annotations

@@ -26,8 +26,7 @@ def on_top(layer: str, inventory: Inventory) -> str:
 
 def monthly(layer: str, inventory: Inventory) -> pd.DataFrame:
     """what, how many, hourly price of one, monthly price of all, in US dollars; the last row is the total. Empty if
-    nothing is
-    billed by the hour.
+    nothing is billed by the hour.
 
     Raises
     ------

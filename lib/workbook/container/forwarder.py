@@ -1,10 +1,9 @@
 """A network that can fail, between the container and the AWS endpoint.
 
 microburst, the closest library, accepts every connection before it answers with AWS's errors, delays or resets. What
-the container has to
-survive happens before that too: refused connections, on a port that no other process may take in the meantime. Hence
-this TCP forwarder,
-which can also hang, and answer with an S3 error that the embedded AWS never returns.
+the container has to survive happens before that too: refused connections, on a port that no other process may take in
+the meantime. Hence this TCP forwarder, which can also hang, and answer with an S3 error that the embedded AWS never
+returns.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Boxes in rows and columns: where each card of a picture goes.
 
 Graphviz's own layout puts the zone with the NAT gateway in the middle, because that crosses fewer lines. Here the order
-is the
-one in which a picture names its parts, the same with every version of Graphviz, which measures the text and routes the
-arrows.
-Lengths are points; x runs right and y runs down from the top left corner.
+is the one in which a picture names its parts, the same with every version of Graphviz, which measures the text and
+routes the arrows. Lengths are points; x runs right and y runs down from the top left corner.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The architecture picture as Mermaid text, for places that draw it themselves, such as a code host's page.
 
 `python -m workbook.diagram.mermaid INVENTORY.json DIRECTORY` renews what the documentation holds of it: the Mermaid
-block of
-`architecture-diagram.md`, `architecture.png` and `architecture.svg`.
+block of `architecture-diagram.md`, `architecture.png` and `architecture.svg`.
 """
 
 from __future__ import annotations

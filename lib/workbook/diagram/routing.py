@@ -1,10 +1,8 @@
 """Arrows with right angles: the way of each from card to card, round what is between.
 
 Graphviz can do this too, but aborts on some pictures (an assertion in its router) and enters cards at their corners.
-This one
-looks for the cheapest way over a grid of lanes beside the cards; corners, crossings and lines on top of each other
-cost.
-Arrows to one card may share their last stretch. Lengths are points, y runs down.
+This one looks for the cheapest way over a grid of lanes beside the cards; corners, crossings and lines on top of each
+other cost. Arrows to one card may share their last stretch. Lengths are points, y runs down.
 """
 
 from __future__ import annotations

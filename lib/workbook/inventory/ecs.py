@@ -2,8 +2,7 @@
 groups.
 
 A call each, where AWS offers no batch: task definitions in use, a load balancer's attributes and listeners, a target
-group's
-attributes and health.
+group's attributes and health.
 """
 
 from __future__ import annotations

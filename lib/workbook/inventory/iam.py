@@ -1,9 +1,8 @@
 """Reads roles and policies: three listings for all of them, and two calls for each AWS managed policy in use.
 
 `get_account_authorization_details` gives roles with trust, boundary, attached and inline policies, and the customer's
-policies
-with their documents. It lacks a role's description and maximum session duration, which `list_roles` has. It would list
-all of AWS's own policies, so the few in use are read one by one.
+policies with their documents. It lacks a role's description and maximum session duration, which `list_roles` has. It
+would list all of AWS's own policies, so the few in use are read one by one.
 """
 
 from __future__ import annotations

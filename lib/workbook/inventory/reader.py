@@ -69,8 +69,7 @@ def read_inventory(
             events.put(None)
 
     # A separate event loop on a separate thread, since a notebook's kernel already runs one; the caller's thread stays
-    # free to
-    # show progress and to be interrupted.
+    # free to show progress and to be interrupted.
     threading.Thread(target=run, name="inventory", daemon=True).start()
     while (event := events.get()) is not None:
         if progress is not None:

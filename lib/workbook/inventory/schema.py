@@ -5,12 +5,11 @@ all.
 
 An empty table has its columns too, so code that reads one never has to check for them. Resources refer to each other by
 name, for people: the Name tag, else the name that AWS has for the resource (`default`, `main`, a group's or a service's
-name), else
-the id. Name tags are not unique, so next to such a name there is a column of type ID or IDS, which joins use.
+name), else the id. Name tags are not unique, so next to such a name there is a column of type ID or IDS, which joins
+use.
 
 A cell that could not be read is None (a list or dict is empty), and the inventory's `problems` name its table; a
-setting
-that is not set is "", an empty list or False.
+setting that is not set is "", an empty list or False.
 """
 
 from __future__ import annotations

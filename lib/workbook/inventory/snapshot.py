@@ -59,8 +59,7 @@ class Inventory:
         problems: Iterable[Record] = (),
     ) -> Inventory:
         """An inventory made from rows, for tests and what-ifs. Tables that are not given are empty; columns that are
-        not given have
-        their type's default.
+        not given have their type's default.
 
         Raises
         ------

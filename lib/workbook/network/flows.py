@@ -2,8 +2,7 @@
 access/grants.py.
 
 Nothing here asks AWS. A flow exists only while the rules and routes that allow it are in the inventory, so an arrow
-that
-disappears from a picture is a rule that disappeared from the account.
+that disappears from a picture is a rule that disappeared from the account.
 """
 
 from __future__ import annotations

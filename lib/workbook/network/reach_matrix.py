@@ -15,8 +15,7 @@ COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "r
 
 def questions(inventory: Inventory | Topology) -> list[tuple[str, str, int, str, str]]:
     """(source, target, port, source subnet, target subnet), for all load balancers, services, endpoints, NAT gateways,
-    subnets
-    and default groups read; by id where several resources share a name."""
+    subnets and default groups read; by id where several resources share a name."""
     net = inventory if isinstance(inventory, Topology) else Topology(inventory)
     inventory = net.inventory
     services = inventory.rows("services") if "services" in inventory else ()

@@ -89,8 +89,7 @@ class Topology:
 
     def _called(self) -> dict[str, dict[str, str]]:
         """Table -> id -> what to ask for a resource by: `task` for the only service, its name (an endpoint's service),
-        or
-        its id where another resource, of whatever kind, has that name too."""
+        or its id where another resource, of whatever kind, has that name too."""
         prefix = self.inventory.scope.prefix
         names = Counter(_SHORT.values())
         names.update(

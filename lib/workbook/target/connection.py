@@ -1,8 +1,7 @@
 """The target: the embedded AWS, an AWS-compatible endpoint, or a real account.
 
 `WORKBOOK_TARGET` selects it: `embedded` (default), an `http(s)://` address, or `aws`. The Terraform files are the same
-for all
-three; a target is just environment variables and the arguments of a boto3 client.
+for all three; a target is just environment variables and the arguments of a boto3 client.
 """
 
 from __future__ import annotations
