@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from workbook.host.paths import NOTEBOOKS
 from workbook.notebooks import execute as notebook
@@ -32,7 +32,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Opened:
     """A page, with the requests it made and the errors it logged."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, name: str, page: Page) -> None:
+        self.name = name
         self.page = page
         self.asked: list[str] = []
         self.complaints: list[str] = []
@@ -52,20 +53,28 @@ class Opened:
             self.complaints.append(message.text)
 
 
-@pytest.fixture(params=["light", "dark"])
-def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Opened]:
-    context = chromium.new_context(color_scheme=request.param, viewport={"width": 1440, "height": 900}, offline=True)
-    context.set_default_timeout(90_000)
-    yield Opened(context.new_page())
-    context.close()
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context(color_scheme="light", viewport={"width": 1440, "height": 900}, offline=True)
+    made.set_default_timeout(90_000)
+    yield made
+    made.close()
 
 
-@pytest.mark.parametrize("name", [*NAMES, "index"])
-def test_page_is_complete_without_a_network(book: Path, opened: Opened, screenshots: Path, name: str) -> None:
+@pytest.fixture(scope="module", params=[*NAMES, "index"])
+def opened(request: pytest.FixtureRequest, book: Path, context: BrowserContext) -> Iterator[Opened]:
+    """Each page, loaded once for all the tests that look at it: they are large."""
+    made = Opened(request.param, context.new_page())
+    made.page.goto((book / f"{request.param}.html").as_uri())
+    yield made
+    made.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_is_complete_without_a_network(opened: Opened, screenshots: Path, scheme: str) -> None:
     page = opened.page
-    page.goto((book / f"{name}.html").as_uri())
-    scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
-    page.screenshot(path=screenshots / f"page-{name}-{scheme}.png", full_page=True)
+    page.emulate_media(color_scheme=scheme)
+    page.screenshot(path=screenshots / f"page-{opened.name}-{scheme}.jpeg", quality=80, full_page=True)
 
     assert opened.asked == []
     assert opened.complaints == []
@@ -78,27 +87,35 @@ def test_page_is_complete_without_a_network(book: Path, opened: Opened, screensh
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_text_has_enough_contrast(book: Path, opened: Opened, name: str) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(opened: Opened, scheme: str) -> None:
     """Prose, code and tables have the contrast that WCAG 2 requires (4.5 to 1), in both color schemes."""
-    page = opened.page
-    page.goto((book / f"{name}.html").as_uri())
+    opened.page.emulate_media(color_scheme=scheme)
 
-    assert page.evaluate(CONTRAST) == []
+    assert opened.page.evaluate("scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", scheme)
+    assert opened.page.evaluate(CONTRAST) == []
 
 
 @pytest.mark.parametrize("width", [390, 1920])
-@pytest.mark.parametrize("name", NAMES)
-def test_page_fits_a_phone_and_a_large_screen(book: Path, chromium: Browser, name: str, width: int) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 900})
-    page.goto((book / f"{name}.html").as_uri())
+def test_page_fits_a_phone_and_a_large_screen(opened: Opened, width: int) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": width, "height": 900})
 
+    assert page.evaluate("window.innerWidth") == width
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.fixture
+def another(context: BrowserContext) -> Iterator[Page]:
+    """A page to go from one to the next with."""
+    page = context.new_page()
+    yield page
     page.close()
 
 
-def test_pages_link_to_each_other(book: Path, opened: Opened) -> None:
-    page = opened.page
+def test_pages_link_to_each_other(book: Path, another: Page) -> None:
+    page = another
     page.goto((book / "index.html").as_uri())
     page.locator(".cover a").first.click()
     for name in NAMES:
@@ -111,8 +128,8 @@ def test_pages_link_to_each_other(book: Path, opened: Opened) -> None:
     assert page.url.endswith("/index.html")
 
 
-def test_answers_are_hidden_until_opened(book: Path, opened: Opened) -> None:
-    page = opened.page
+def test_answers_are_hidden_until_opened(book: Path, another: Page) -> None:
+    page = another
     page.goto((book / "01_vpc.html").as_uri())
     answers = page.locator("main .prose details")
 
