@@ -111,6 +111,7 @@ def jobs() -> list[Job]:
         notebook[name].after = before
     alone = [f"tests/stack/test_{name}.py" for name in ALONE]
     examples, faults = "tests/stack/test_contributing.py", "tests/stack/test_faults.py"
+    lab = "tests/browser/test_jupyterlab.py"
     rest = [f"--ignore={path}" for path in (*alone, examples, faults)]
     # Those first that take longest once they can start; the last ones fill the gaps.
     return [
@@ -118,7 +119,8 @@ def jobs() -> list[Job]:
         Job("stack", "contributing", (examples,), 1200, 6000, DEPLOYED),
         *sorted(notebook.values(), key=lambda job: (job.name != BEFORE_ECS, job.name)),
         Job("stack", "faults", (faults,), 1200, 6000),
-        Job("browser", "browser", ("tests/browser",), 1800),
+        Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800),
+        Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
         Job("stack", "emulator", alone, 1200, 6000),
         Job("unit", "unit", ("tests/unit",), 400, 3000),
         Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400),

@@ -1,9 +1,10 @@
-"""JupyterLab as `make lab` starts it: opens the VPC notebook, runs it, shows tables and a diagram, without errors."""
+"""JupyterLab as `make lab` starts it: opens a notebook, runs it, shows tables and a diagram, without errors."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,15 +21,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from waiting import until
+from workbook.emulator import branches
 from workbook.host.paths import ROOT
 from workbook.host.ports import free_port
 from workbook.notebooks import lab
 from workbook.notebooks.walkthrough import account_of_its_own
+from workbook.workbook import Workbook
 
 pytestmark = pytest.mark.browser
 
 TOKEN = "a-token-of-this-test"
-NOTEBOOK = "notebooks/01_vpc.ipynb"
+NOTEBOOK = "notebooks/02_ecr.ipynb"
 RUN_SECONDS = 1200
 PATIENCE = 180_000
 """Milliseconds, generous for a busy machine; not a performance promise."""
@@ -53,7 +56,25 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def account() -> Iterator[None]:
+    """What a person has who is about to open the page of the registry: a network, and no repository.
+
+    `scripts/test.py` gives a copy of the stack it deployed; otherwise the page starts from nothing.
+    """
+    if "WORKBOOK_TEST_ACCOUNT" not in os.environ:
+        with account_of_its_own():
+            yield
+        return
+    wb = Workbook("dev")
+    ecr = wb.client("ecr")
+    for repository in ecr.describe_repositories()["repositories"]:
+        ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)
+    yield
+    branches.stop_all(wb.run.home)
+
+
+@pytest.fixture(scope="module")
+def server(account: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`make lab`'s command on a copy of the notebooks, with its own configuration and account."""
     base = tmp_path_factory.mktemp("lab")
     for name in ("notebooks", "docs"):
@@ -77,7 +98,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (base / "project" / "notebooks" / "00_broken.ipynb").write_text("{")
     with mock.patch.dict(os.environ, own):
         lab.trust(base / "project" / "notebooks")
-    with account_of_its_own(), log.open("wb") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             lab.command(port, open_browser=False, root=base / "project"),
             cwd=base / "project",
@@ -132,11 +153,11 @@ def test_opens_the_first_notebook_without_a_news_prompt(server: Server, page: Pa
     page.screenshot(path=screenshots / "lab-00_start.png")
 
 
-def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, screenshots: Path) -> None:
+def test_runs_a_notebook_without_an_error(server: Server, page: Page, screenshots: Path) -> None:
     page.goto(server.url(f"lab/tree/{NOTEBOOK}"))
     # The workspace also restores what was open before, in a tab behind this one, so check only the visible notebook.
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    expect(notebook.locator("h1").first).to_contain_text("The network", timeout=PATIENCE)
+    expect(notebook.locator("h1").first).to_contain_text("The registry", timeout=PATIENCE)
     until(lambda: _state(server) == "idle", "the kernel is idle", 180, server.said)
     expect(notebook.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3", timeout=PATIENCE)
 
@@ -153,15 +174,16 @@ def test_runs_the_vpc_notebook_without_an_error(server: Server, page: Page, scre
         == 0
     )
     assert notebook.locator(".jp-OutputArea-output table").count() >= 5
+    expect(notebook.get_by_text(re.compile(r"Applied: [1-9]\d* added")).first).to_be_visible()
     picture = notebook.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").first
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
     assert box is not None
     assert box["width"] > 300
     assert box["height"] > 150
-    page.screenshot(path=screenshots / "lab-01_vpc-picture.png")
+    page.screenshot(path=screenshots / "lab-02_ecr-picture.png")
     notebook.locator(".jp-OutputArea-output table").first.scroll_into_view_if_needed()
-    page.screenshot(path=screenshots / "lab-01_vpc-table.png")
+    page.screenshot(path=screenshots / "lab-02_ecr-table.png")
 
     # JupyterLab also autosaves while cells run; wait for the file that includes the last one.
     page.keyboard.press("Control+s")
@@ -174,7 +196,7 @@ def _code_cells(server: Server) -> list[nbformat.NotebookNode]:
 
 
 def _state(server: Server) -> str:
-    sessions = [session for session in server.api("sessions") if session["path"].endswith("01_vpc.ipynb")]
+    sessions = [session for session in server.api("sessions") if session["path"].endswith(Path(NOTEBOOK).name)]
     return str(sessions[0]["kernel"]["execution_state"]) if sessions else "none"
 
 
