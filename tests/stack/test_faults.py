@@ -44,11 +44,14 @@ REAL_AWS = {
 
 
 @contextmanager
-def working_in(directory: Path, variables: dict[str, str]) -> Iterator[Path]:
-    """Use a copy of the project's Terraform and container files, and the home `directory / "home"`, with these variables set."""
+def working_in(directory: Path, variables: dict[str, str], original: Path = ROOT) -> Iterator[Path]:
+    """Use a copy of a project's Terraform and container files, and the home `directory / "home"`, with these variables
+    set. Another test may be writing to the lock file of `ROOT` right now, so that one is left out.
+    """
     root = directory / "project"
     for name in ("terraform", "container"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".terraform*"))
+        ignored = [".terraform*"] if original == ROOT else []
+        shutil.copytree(original / name, root / name, ignore=shutil.ignore_patterns(*ignored))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "ENVIRONMENTS", root / "terraform" / "environments")
         patch.setenv("WORKBOOK_HOME", str(directory / "home"))
@@ -79,31 +82,35 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             wb = Workbook("dev")
             # So that each copy has these services loaded.
             assert repositories(wb) == [] and wb.client("iam").list_roles()["Roles"] == []
+            wb.deployment.terraform().prepare()  # and need no `terraform init`
         yield directory / "home"
     finally:
         branches.stop_all(directory / "home")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the project and a home, both in use; the home has no account yet."""
-    with working_in(tmp_path, {}) as root:
-        yield root
-        branches.stop_all(tmp_path / "home")
+@contextmanager
+def copy_of(home: Path, directory: Path) -> Iterator[Path]:
+    """Use copies of an account and of the project next to it."""
+    with working_in(directory, {}, original=home.parent / "project") as project:
+        branches.fork(directory / "home", home)
+        try:
+            yield project
+        finally:
+            branches.stop_all(directory / "home")
 
 
 @pytest.fixture
-def deployed(project: Path, tmp_path: Path, deployed_home: Path) -> Path:
+def deployed(tmp_path: Path, deployed_home: Path) -> Iterator[Path]:
     """A copy of the project in use, with the registry deployed."""
-    branches.fork(tmp_path / "home", deployed_home)
-    return project
+    with copy_of(deployed_home, tmp_path) as project:
+        yield project
 
 
 @pytest.fixture
-def started(project: Path, tmp_path: Path, empty_home: Path) -> Path:
+def started(tmp_path: Path, empty_home: Path) -> Iterator[Path]:
     """A copy of the project in use, with an empty account."""
-    branches.fork(tmp_path / "home", empty_home)
-    return project
+    with copy_of(empty_home, tmp_path) as project:
+        yield project
 
 
 def edit(project: Path, old: str, new: str) -> None:

@@ -50,6 +50,26 @@ def test_a_copy_describes_the_copied_account(tmp_path: Path) -> None:
     assert (names(run), run.instance, len(list(run.plans.iterdir()))) == ({"vpc", "ecr"}, "one", 1)
 
 
+def test_a_provider_that_is_no_link_is_not_copied(tmp_path: Path) -> None:
+    run = run_directory(tmp_path / "from", "vpc")
+    package = run.terraform_data / "providers" / "registry" / "hashicorp" / "aws" / "5.100.0" / "linux_amd64"
+    package.parent.mkdir(parents=True)
+    package.symlink_to(tmp_path)
+    backend = {"backend": {"type": "local", "config": {"path": str(run.state)}}}
+    (run.terraform_data / "terraform.tfstate").write_text(json.dumps(backend))
+    run.mark_initialized("digest")
+    assert run.copy_to(tmp_path / "linked", "two").initialized_as() == "digest"
+
+    with run.initializing(0):
+        assert run.copy_to(tmp_path / "changing", "two").initialized_as() == ""
+
+    package.unlink()
+    package.mkdir()
+    copy = run.copy_to(tmp_path / "packed", "two")
+    assert (copy.initialized_as(), copy.terraform_data.exists()) == ("", False)
+    assert names(copy) == {"vpc"}
+
+
 def test_what_described_one_account_describes_another(tmp_path: Path) -> None:
     run = run_directory(tmp_path / "home", "vpc", "a-longer-name-than-any-in-the-other-state")
     (run.plans / "1.tfplan").write_text("plan")

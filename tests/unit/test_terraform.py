@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,40 @@ def test_plan_apply_second_plan_destroy(root: Path) -> None:
     gone = tf.make_plan(destroy=True)
     assert tf.apply_plan(gone).destroyed == 2
     assert tf.run_directory.addresses() == []
+
+
+def test_a_copy_needs_no_init_and_a_moved_directory_does(root: Path, tmp_path: Path) -> None:
+    def at(home: Path) -> Terraform:
+        return Terraform(root, RunDirectory(home, "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""))
+
+    def commands(run: RunDirectory) -> list[str]:
+        return [json.loads(line)["command"] for line in (run.logs / "commands.jsonl").read_text().splitlines()]
+
+    tf = at(tmp_path / "one")
+    tf.apply_plan(tf.make_plan())
+    copy = at(tf.run_directory.copy_to(tmp_path / "two", "instance").home)
+    assert copy.make_plan(details=False).empty
+    assert commands(copy.run_directory) == ["plan"]
+    copy.apply_plan(copy.make_plan(destroy=True))
+    assert (copy.run_directory.addresses(), len(tf.run_directory.addresses())) == ([], 2)
+
+    # Its data still lead to the state where it was.
+    (tmp_path / "one").rename(tmp_path / "moved")
+    moved = at(tmp_path / "moved")
+    assert moved.make_plan(details=False).empty
+    assert commands(moved.run_directory)[-2:] == ["init", "plan"]
+    assert not (tmp_path / "one").exists()
+
+
+def test_data_that_an_init_left_half_changed_are_not_used(root: Path) -> None:
+    tf = make(root)
+    tf.prepare()
+    (root / "vpc.tf").write_text(TWO + 'module "missing" { source = "./missing" }\n')
+    with pytest.raises(TerraformError, match="missing"):
+        tf.prepare()
+    assert tf.run_directory.initialized_as() == ""
+    (root / "vpc.tf").write_text(TWO)
+    assert len(tf.make_plan().changes) == 2
 
 
 def test_targets_restrict_the_plan(root: Path) -> None:

@@ -194,7 +194,7 @@ def copy(home: Path, into: Path) -> Emulator:
     copied = find(into)
     if copied is None:
         raise BranchingUnavailable("The copy ended at once.")
-    for run in RunDirectory.all(home, EMBEDDED):
+    for run in RunDirectory.all(home, EMBEDDED, stateless=True):
         if run.instance == record.emulator.instance:
             run.copy_to(into, copied.instance)
     return copied

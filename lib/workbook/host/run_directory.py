@@ -195,6 +195,43 @@ class RunDirectory:
         """Record that no layer counts as applied any more."""
         shutil.rmtree(self.path / "deployed", ignore_errors=True)
 
+    # ── what `terraform init` left ──
+
+    @contextmanager
+    def initializing(self, timeout: float) -> Iterator[None]:
+        """Hold this while Terraform's own data change.
+
+        Raises
+        ------
+        WorkbookError : another process still holds it after `timeout` seconds.
+        """
+        with lock(self.path / "init.lock", timeout):
+            yield
+
+    def initialized_as(self) -> str:
+        """What `mark_initialized` recorded; empty if nothing, or if the data lead to another state, as in a directory
+        that was moved.
+        """
+        stamp = self.terraform_data / "initialized"
+        try:
+            path = json.loads(self._backend.read_text())["backend"]["config"]["path"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+        return stamp.read_text() if path == str(self.state) and stamp.is_file() else ""
+
+    def mark_initialized(self, fingerprint: str) -> None:
+        """Record what Terraform's own data were made from; empty before they change."""
+        stamp = self.terraform_data / "initialized"
+        if fingerprint:
+            stamp.write_text(fingerprint)
+        else:
+            stamp.unlink(missing_ok=True)
+
+    @property
+    def _backend(self) -> Path:
+        """Where Terraform keeps the configuration of the backend, with the path of the state."""
+        return self.terraform_data / "terraform.tfstate"
+
     # ── not while Terraform works ──
 
     @contextmanager
@@ -274,13 +311,34 @@ class RunDirectory:
     # ── copies ──
 
     def copy_to(self, home: Path, instance: str) -> RunDirectory:
-        """Copy state, backup and stamps to another home, for a copy of the account that `instance` names.
+        """Copy state, backup, stamps and Terraform's own data to another home, for a copy of the account that `instance`
+        names.
 
         Plans, logs and pages are not copied: a plan belongs to the state it was made from.
         """
         copy = RunDirectory(home, self.environment, self.target)
+        self._copy_initialized(copy)
         copy.become(self, instance)
         return copy
+
+    def _copy_initialized(self, copy: RunDirectory) -> None:
+        """Spare the copy its `terraform init`, unless one is running here, or the data hold a provider of 700 MB instead
+        of a link to it.
+        """
+        with suppress(WorkbookError), self.initializing(0):
+            fingerprint = self.initialized_as()
+            providers = [
+                path for path in (self.terraform_data / "providers").glob("*/*/*/*/*") if not path.is_symlink()
+            ]
+            if not fingerprint or providers:
+                return
+            copy.create()
+            shutil.rmtree(copy.terraform_data, ignore_errors=True)
+            shutil.copytree(self.terraform_data, copy.terraform_data, symlinks=True, ignore=lambda *_: ["initialized"])
+            backend = json.loads(self._backend.read_text())
+            backend["backend"]["config"]["path"] = str(copy.state)
+            copy._backend.write_text(json.dumps(backend))
+            copy.mark_initialized(fingerprint)
 
     def become(self, original: RunDirectory | None, instance: str) -> None:
         """Describe another account from now on, with the state, backup and stamps of `original`, or without any.

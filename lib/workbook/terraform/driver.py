@@ -22,7 +22,6 @@ import python_terraform
 from python_terraform import IsFlagged
 
 from workbook.errors import WorkbookError
-from workbook.host.locking import lock
 from workbook.host.run_directory import RunDirectory
 from workbook.terraform import binary
 from workbook.terraform.diagnostics import TerraformError, read_diagnostics
@@ -42,8 +41,8 @@ TIMEOUT = {
 }
 """Seconds after which a command is stopped."""
 
-# Terraform and its provider live for seconds and have plenty of memory: garbage collection would only cost CPU time.
-SPARING = {"GOGC": "400"}
+# Terraform and its provider live for seconds: below this much memory, garbage collection would only cost CPU time.
+SPARING = {"GOGC": "off", "GOMEMLIMIT": "700MiB"}
 # Long enough for a call in flight to finish, short enough for someone waiting: aws_lb alone takes 60 s.
 STOP_SECONDS = 90.0
 # Short: another plan finishes soon; an apply does not, so reporting it is better than waiting for it.
@@ -103,21 +102,23 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     # ── commands ──
 
     def prepare(self) -> None:
-        """`terraform init`, if configuration, modules, Terraform itself or the mirror changed since the last one."""
+        """`terraform init`, if configuration, modules, lock file, Terraform itself or the mirror changed since the last
+        one.
+        """
         self._wait_for_background()
-        stamp = self.run_directory.terraform_data / "initialised"
-        with lock(self.run_directory.path / "init.lock", timeout=TIMEOUT["init"]):
-            wanted = self._fingerprint()
-            if stamp.is_file() and stamp.read_text() == wanted:
+        with self.run_directory.initializing(TIMEOUT["init"]):
+            if self.run_directory.initialized_as() == self._fingerprint():
                 return
             binary.require(self.environ.get("PATH"))
+            self.run_directory.mark_initialized("")
             self.run(
                 "init",
                 backend_config={"path": str(self.run_directory.state)},
                 reconfigure=IsFlagged,
                 no_color=IsFlagged,
             )
-            stamp.write_text(wanted)
+            # Read again: it has written the lock file.
+            self.run_directory.mark_initialized(self._fingerprint())
 
     def make_plan(self, targets: list[str] | None = None, destroy: bool = False, details: bool = True) -> Plan:
         """Plan and save it to a file; only a saved plan is ever applied.
@@ -304,13 +305,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(configuration_digest(self.directory).encode())
         binary = Path(self.terraform_bin_path)
-        for part in (
-            self.terraform_bin_path,
-            binary.stat().st_mtime_ns,
-            self.environ.get("TF_CLI_CONFIG_FILE"),
-            self.run_directory.state,
-        ):
-            digest.update(f"{part}\0".encode())
+        digest.update(f"{self.terraform_bin_path}\0{binary.stat().st_mtime_ns}\0".encode())
+        for path in (Path(self.environ.get("TF_CLI_CONFIG_FILE") or "/"), self.directory / ".terraform.lock.hcl"):
+            digest.update((path.read_bytes() if path.is_file() else b"") + b"\0")
         return digest.hexdigest()
 
 
