@@ -693,7 +693,7 @@ def test_a_silent_connection_is_closed(served: Container) -> None:
 
 @pytest.mark.slow
 def test_load(aws: Any, dashboard: Start) -> None:
-    """wrk for five seconds on each path, while the pages are rewritten every second: no error, and healthy meanwhile,
+    """wrk for three seconds on each path, while the pages are rewritten every second: no error, and healthy meanwhile,
     as ECS counts.
     """
     wrk = shutil.which("wrk")
@@ -703,7 +703,7 @@ def test_load(aws: Any, dashboard: Start) -> None:
     container.wait_for("healthy")
     for path in ("/health", "/"):
         load = subprocess.Popen(
-            [wrk, "-t1", "-c32", "-d5s", "--timeout", "20s", "--latency", container.url + path],
+            [wrk, "-t1", "-c32", "-d3s", "--timeout", "20s", "--latency", container.url + path],
             stdout=subprocess.PIPE,
             text=True,
         )
