@@ -32,16 +32,22 @@ def repositories(wb: Workbook) -> list[str]:
     return [found["repositoryName"] for found in wb.client("ecr").describe_repositories()["repositories"]]
 
 
-def test_account_state_stamps_inventory_and_open_kernels_agree_after_a_restore(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_agree_when_what_was_destroyed_is_restored(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Account, state, stamps, inventory and open kernels."""
     wb, kernel = Workbook("dev"), Workbook("dev")
     resources, ecr = sum(wb.deployed().values()), kernel.client("ecr")
     assert kernel.inventory().deployed("ecr") and wb.checkpoint("whole").text.startswith("Checkpoint whole saved")
 
     wb.destroy()
-    assert repositories(wb) == [] and not kernel.inventory(fresh=True).deployed("ecr")
-    assert not wb.deployment.is_current("ecr")
+    assert not any(wb.deployed().values()) and not wb.deployment.is_current("ecr")
+    # Nothing of it is left.
+    left = kernel.inventory(fresh=True)
+    assert not left.deployed("ecr")
+    names = {
+        name: left[name]["name"].tolist()
+        for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")
+    }
+    assert not any(names.values()), names
 
     assert wb.restore("whole").text == f"Restored whole: {resources} resources deployed."
     assert sum(wb.deployed().values()) == resources and wb.deployment.is_current()
@@ -59,7 +65,7 @@ def test_a_plan_of_the_account_before_is_refused(home: Path) -> None:
     wb.client("ecr").put_image_scanning_configuration(
         repositoryName=f"{wb.settings.prefix}-app", imageScanningConfiguration={"scanOnPush": False}
     )
-    plan = wb.plan("ecr")
+    plan = wb.deployment.plan("ecr", details=False)
     assert not plan.empty
     wb.restore("start")
     with pytest.raises(Exception, match="Plan again"):
@@ -72,7 +78,7 @@ def test_a_branch_is_an_account_of_its_own(home: Path) -> None:
     with wb.branch() as other:
         other.client("ecr").delete_repository(repositoryName=f"{wb.settings.prefix}-app", force=True)
         assert repositories(other) == [] and len(repositories(wb)) == 1
-        assert not other.plan("ecr").empty
+        assert not other.deployment.plan("ecr", details=False).empty
     assert wb.plan("ecr").empty
 
 

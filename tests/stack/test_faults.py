@@ -140,7 +140,7 @@ def test_the_emulator_is_killed_before_an_apply_and_restarted_empty(deployed: Pa
         wb.apply(plan)
     (aside,) = wb.run.path.glob("terraform.tfstate.*.aside")
     assert len(json.loads(aside.read_text())["resources"]) > 3
-    wb.apply(wb.plan("ecr"))
+    wb.deploy("ecr")
     assert repositories(wb) == ["alloy-dev-take-home-app"]
 
     emulator.stop()

@@ -1,4 +1,4 @@
-"""Apply, a second plan without changes, and a destroy that leaves nothing."""
+"""Apply, and a second plan without changes. What a destroy leaves is seen in `test_checkpoints`."""
 
 from __future__ import annotations
 
@@ -50,15 +50,3 @@ def test_every_resource_has_the_name_prefix_and_the_tags(stack) -> None:
         tags = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
         assert tags.get("ManagedBy") == "terraform" and tags.get("Environment") == "dev", resource
         assert tags.get("Name", stack.scope.prefix).startswith(stack.scope.prefix), resource
-
-
-def test_destroy_leaves_nothing(stack) -> None:
-    with stack.branch() as branch:
-        branch.workbook.destroy()
-        assert not any(branch.workbook.deployed().values())
-        left = branch.inventory()
-    names = {
-        name: left[name]["name"].tolist()
-        for name in ("vpcs", "repositories", "roles", "buckets", "clusters", "load_balancers", "log_groups")
-    }
-    assert not any(names.values()), names
