@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,7 +68,9 @@ class Inventory:
         """
         for name in tables:
             _known(name, TABLES, "table")
-        frames = {name: frame(table, _records(tables.get(name, []))) for name, table in TABLES.items()}
+        frames = {
+            name: frame(TABLES[name], _records(tables[name])) if name in tables else _empty(name) for name in TABLES
+        }
         return cls(
             scope or Scope("alloy-dev-take-home", "us-east-1", "us-west-2"),
             taken_at or datetime.now(UTC),
@@ -82,13 +85,17 @@ class Inventory:
         ------
         WorkbookError : no such table, or (NotReadError) its layer was not read.
         """
+        return self._table(table).copy()
+
+    def _table(self, table: str) -> pd.DataFrame:
+        """One table itself, which nothing may change: what-ifs share it."""
         _known(table, TABLES, "table")
         if table not in self._tables:
             layer = TABLES[table].layer
             raise NotReadError(
                 f"The table {table} was not read: it belongs to the layer {layer}.", f"Read the inventory with {layer}."
             )
-        return self._tables[table].copy()
+        return self._tables[table]
 
     def __contains__(self, table: object) -> bool:
         return table in self._tables
@@ -112,7 +119,7 @@ class Inventory:
         ------
         WorkbookError : no such layer, or it was not read.
         """
-        return len(self[layers.find(layer).core_table]) > 0
+        return len(self._table(layers.find(layer).core_table)) > 0
 
     def occupied(self, layer: str) -> list[str]:
         """The tables of a layer that have a row."""
@@ -126,7 +133,7 @@ class Inventory:
         WorkbookError : no such table or column, or the table's layer was not read.
         """
         if table not in self._rows:
-            self._rows[table] = tuple(Row(table, cells) for cells in _records(self[table]))
+            self._rows[table] = tuple(Row(table, cells) for cells in _records(self._table(table)))
         for column in where:
             _known(column, TABLES[table].columns, f"column of {table}")
         return tuple(
@@ -147,9 +154,10 @@ class Inventory:
 
     def replace(self, **tables: Rows) -> Inventory:
         """A copy with some tables replaced, for what-ifs."""
-        return Inventory.from_tables(
-            {**self._tables, **tables}, self.scope, self.taken_at, _records(self.problems)
-        )._only(self._tables)
+        for name in tables:
+            _known(name, TABLES, "table")
+        frames = {name: frame(TABLES[name], _records(rows)) for name, rows in tables.items() if name in self._tables}
+        return Inventory(self.scope, self.taken_at, {**self._tables, **frames}, _records(self.problems))
 
     def to_json(self) -> str:
         """The whole inventory as JSON text, keys and rows in a fixed order, one row per line."""
@@ -176,6 +184,11 @@ class Inventory:
         kept = set(tables)
         frames = {name: table for name, table in self._tables.items() if name in kept}
         return Inventory(self.scope, self.taken_at, frames, _records(self.problems))
+
+
+@functools.cache
+def _empty(table: str) -> pd.DataFrame:
+    return frame(TABLES[table], [])
 
 
 def frame(table: Table, rows: Iterable[Record]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ inventory. So a question about an address has three answers: True, False, and No
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -61,9 +62,12 @@ class Ruling:
     rule: str
 
 
+_network = functools.lru_cache(maxsize=4096)(functools.partial(ipaddress.ip_network, strict=False))
+
+
 def within(address: Address, cidr: str) -> bool | None:
     """Whether `cidr` contains the address. For a prefix list: yes for everything, no for ranges that are not public."""
-    network = ipaddress.ip_network(cidr, strict=False)
+    network = _network(cidr)
     if address.ip is not None:
         return address.ip.version == network.version and address.ip in network
     if network.version != 4 or network.prefixlen == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import subprocess
 from pathlib import Path
@@ -24,10 +25,15 @@ def parse_hcl(path: Path) -> dict[str, Any]:
     WorkbookError : the file is not valid HCL; the message gives file and line.
     """
     try:
-        return dict(hcl2.loads(path.read_text()))
+        return dict(_blocks(path.read_text()))
     except Exception as error:  # python-hcl2 lets any exception of its parser through
         where, what = _parse_error(path, getattr(error, "line", None))
         raise WorkbookError(f"{where} is not valid HCL.", "Fix that line, then run this again.", what) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _blocks(text: str) -> dict[str, Any]:
+    return dict(hcl2.loads(text))
 
 
 def _parse_error(path: Path, line: int | None) -> tuple[str, str]:
