@@ -6,7 +6,6 @@ deployed, which is the quickest to deploy.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
