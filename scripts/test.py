@@ -39,7 +39,8 @@ BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
 # More jobs than processors, since a deployment mostly waits.
-AT_ONCE = 6
+AT_ONCE = 7
+NICE = 5
 NBVAL = (
     "--nbval",
     "--nbval-current-env",
@@ -53,6 +54,7 @@ NBVAL = (
 )
 # The modules in tests/stack that need no deployed stack.
 ALONE = ("branches", "emulator", "emulator_patches", "modules")
+APART_SECONDS = 1.5  # between the starts of two jobs
 SEED_SECONDS = 3000
 BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
 
@@ -69,6 +71,7 @@ class Job:
     test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
         with only a fifth of its power to spare, and say nothing about expected speed.
     checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
+    filler : whether it has time: it gets the processor when the seed and the jobs that build on it leave it.
     after : job whose account this one continues in; empty for an account of its own.
     """
 
@@ -78,6 +81,7 @@ class Job:
     test_seconds: int = 660
     seconds: int = 3600
     checkpoint: str = ""
+    filler: bool = False
     after: str = ""
 
 
@@ -120,12 +124,12 @@ def jobs() -> list[Job]:
         Job("stack", "stack", ("tests/stack", *rest), 1200, 6000, DEPLOYED),
         Job("stack", "contributing", (examples,), 1200, 6000, DEPLOYED),
         *(notebook[name] for name in sorted(notebook)),
-        Job("stack", "faults", (faults,), 1200, 6000),
-        Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800),
+        Job("stack", "faults", (faults,), 1200, 6000, filler=True),
+        Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800, filler=True),
         Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
-        Job("stack", "emulator", alone, 1200, 6000),
-        Job("unit", "unit", ("tests/unit",), 400, 3000),
-        Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400),
+        Job("stack", "emulator", alone, 1200, 6000, filler=True),
+        Job("unit", "unit", ("tests/unit",), 400, 3000, filler=True),
+        Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400, filler=True),
     ]
 
 
@@ -149,7 +153,7 @@ class Run:
 
     def run(self, wanted: list[Job]) -> None:
         """Run the jobs; returns when all are finished."""
-        waiting, done = list(wanted), set[str]()
+        waiting, done, next_start = list(wanted), set[str](), 0.0
         names = {job.name for job in wanted}
         seed = None
         if any(job.checkpoint for job in wanted):
@@ -165,11 +169,13 @@ class Run:
                 if (not job.checkpoint or job.checkpoint in self._ready or self._failed_seed)
                 and (job.after not in names or job.after in done)
             ]
-            for job in ready[: AT_ONCE - len(self._running)]:
-                waiting.remove(job)
-                thread = threading.Thread(target=self._job, args=(job,))
-                self._running[thread] = job
+            if ready and len(self._running) < AT_ONCE and time.monotonic() > next_start:
+                waiting.remove(ready[0])
+                thread = threading.Thread(target=self._job, args=(ready[0],))
+                self._running[thread] = ready[0]
                 thread.start()
+                # Not all at once: on a fresh clone, each would compile what the first one is about to.
+                next_start = time.monotonic() + APART_SECONDS
             time.sleep(0.1)
         if seed is not None:
             seed.join()
@@ -235,6 +241,8 @@ class Run:
         """Run pytest in its own process group and count from its report; a job that ran no tests has failed."""
         report = self.scratch / f"{job.name}.xml"
         command = [sys.executable, "-m", "pytest", *job.arguments, "--durations=5", f"--timeout={job.test_seconds}"]
+        if job.filler:
+            command = ["nice", "-n", str(NICE), *command]
         process_cpu: list[float] = []
         for _ in self._lines([*command, f"--junitxml={report}"], job.name, job.seconds, environ, process_cpu):
             pass

@@ -2,12 +2,12 @@
 are run there.
 
 A section is one example. `Create` and `Append to` name the file that the next block is; a `console` block is a session:
-a line that
-begins with `$` is run, the others must be in what it prints.
+a line that begins with `$` is run, the others must be in what it prints.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def test_example(example: Example, stack, tmp_path: Path) -> None:
         for path in (project / name).rglob("*")
         if path.is_file()
     }
+    copy_compiled(project)
     # What the setup installed, such as the provider: not to be fetched again.
     (project / ".workbook").mkdir()
     for name in INSTALLED:
@@ -98,8 +100,8 @@ def test_example(example: Example, stack, tmp_path: Path) -> None:
         file.write_text((file.read_text() + "\n\n" if file.exists() else "") + content)
     branches.fork(home, home=stack.workbook.run.home)
     try:
-        for command, wanted in example.commands:
-            out = run(command, project, home)
+        outputs = run([command for command, _ in example.commands], project, home)
+        for (command, wanted), out in zip(example.commands, outputs, strict=True):
             for text in wanted:
                 assert " ".join(text.split()) in " ".join(out.split()), f"{command}\n{out}"
     finally:
@@ -110,17 +112,55 @@ def test_example(example: Example, stack, tmp_path: Path) -> None:
     assert before and changed == []
 
 
-def run(command: str, project: Path, home: Path) -> str:
-    """What a command prints in the copied project, on the account of `home`."""
-    program, *arguments = shlex.split(command)
-    argv = {
-        "python": [sys.executable],
-        "workbook": [sys.executable, "-c", "import sys; from workbook.cli import main; sys.exit(main())"],
-    }[program]
+def copy_compiled(project: Path) -> None:
+    """Spare each process the compilation of the package."""
+    for source in (project / "lib").rglob("*.py"):
+        copied = Path(cache_from_source(str(source)))
+        compiled = Path(cache_from_source(str(ROOT / source.relative_to(project))))
+        if compiled.is_file():
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copy2(compiled, copied)
+
+
+# Runs one command line after the other, as the shell would, but does not start Python and import the package for each.
+SHELL = """
+import contextlib, io, json, shlex, subprocess, sys
+from workbook import cli
+for line in json.load(sys.stdin):
+    program, *arguments = shlex.split(line)
+    if program == "workbook":
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            try:
+                code = cli.main(arguments)
+            except SystemExit as ended:  # --help
+                code = ended.code
+        said = said.getvalue()
+    else:
+        done = subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        code, said = done.returncode, done.stdout
+    print(json.dumps([code, said]), flush=True)
+    if code:
+        break
+"""
+
+
+def run(commands: list[str], project: Path, home: Path) -> list[str]:
+    """What each command prints in the copied project, on the account of `home`; the first that fails fails the test."""
+    assert {shlex.split(command)[0] for command in commands} <= {"python", "workbook"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKBOOK_")}
     environ = {"PYTHONPATH": str(project / "lib"), "WORKBOOK_HOME": str(home), "WORKBOOK_TEST_ACCOUNT": "1"}
     done = subprocess.run(
-        [*argv, *arguments], cwd=project, env={**kept, **environ}, capture_output=True, text=True, timeout=900
+        [sys.executable, "-c", SHELL],
+        input=json.dumps(commands),
+        cwd=project,
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    for command, (code, said) in zip(commands, results, strict=False):
+        assert code == 0, f"{command}\n{said}"
+    assert done.returncode == 0 and len(results) == len(commands), done.stderr
+    return [said for _, said in results]

@@ -727,7 +727,7 @@ def test_load(aws: Any, dashboard: Start) -> None:
 @pytest.mark.slow
 def test_pages_are_replaced_whole(dashboard: Start) -> None:
     container = dashboard(CHECK_INTERVAL=1)
-    deadline = time.monotonic() + 4
+    deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         assert container.page().endswith("</html>\n")
         assert container.status()["bucket"] == "alloy-dev-take-home-data"
