@@ -31,7 +31,7 @@ from workbook.workbook import Workbook
 pytestmark = pytest.mark.browser
 
 TOKEN = "a-token-of-this-test"
-NOTEBOOK = "notebooks/02_ecr.ipynb"
+NOTEBOOK = "notebooks/03_iam.ipynb"
 RUN_SECONDS = 1200
 PATIENCE = 180_000
 """Milliseconds, generous for a busy machine; not a performance promise."""
@@ -57,7 +57,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[None]:
-    """What a person has who is about to open the page of the registry: a network, and no repository.
+    """What a person may have who opens the page about roles: all that it needs, and a role without its policy.
 
     `scripts/test.py` gives a copy of the stack it deployed; otherwise the page starts from nothing.
     """
@@ -66,9 +66,9 @@ def account() -> Iterator[None]:
             yield
         return
     wb = Workbook("dev")
-    ecr = wb.client("ecr")
-    for repository in ecr.describe_repositories()["repositories"]:
-        ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)
+    iam, role = wb.client("iam"), f"{wb.settings.prefix}-ecs-task-role"
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
     yield
     branches.stop_all(wb.run.home)
 
@@ -157,7 +157,7 @@ def test_runs_a_notebook_without_an_error(server: Server, page: Page, screenshot
     page.goto(server.url(f"lab/tree/{NOTEBOOK}"))
     # The workspace also restores what was open before, in a tab behind this one, so check only the visible notebook.
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    expect(notebook.locator("h1").first).to_contain_text("The registry", timeout=PATIENCE)
+    expect(notebook.locator("h1").first).to_contain_text("Identity", timeout=PATIENCE)
     until(lambda: _state(server) == "idle", "the kernel is idle", 180, server.said)
     expect(notebook.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3", timeout=PATIENCE)
 
@@ -181,9 +181,9 @@ def test_runs_a_notebook_without_an_error(server: Server, page: Page, screenshot
     assert box is not None
     assert box["width"] > 300
     assert box["height"] > 150
-    page.screenshot(path=screenshots / "lab-02_ecr-picture.png")
+    page.screenshot(path=screenshots / "lab-03_iam-picture.png")
     notebook.locator(".jp-OutputArea-output table").first.scroll_into_view_if_needed()
-    page.screenshot(path=screenshots / "lab-02_ecr-table.png")
+    page.screenshot(path=screenshots / "lab-03_iam-table.png")
 
     # JupyterLab also autosaves while cells run; wait for the file that includes the last one.
     page.keyboard.press("Control+s")
