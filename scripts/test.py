@@ -129,7 +129,7 @@ def jobs() -> list[Job]:
         Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800, filler=True),
         Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
         Job("stack", "emulator", alone, 1200, 6000, filler=True),
-        Job("unit", "unit", ("tests/unit",), 400, 3000, filler=True),
+        Job("unit", "unit", ("tests/unit",), 400, 3000),
         Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400, filler=True),
     ]
 
