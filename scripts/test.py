@@ -40,7 +40,7 @@ BIN = Path(sys.executable).parent
 SUITES = ("unit", "stack", "notebooks", "browser")
 # More jobs than processors, since a deployment mostly waits.
 AT_ONCE = 7
-NICE = 10  # for lint and the jobs that only fill the gaps
+NICE = 5  # for lint and the jobs that only fill the gaps
 NBVAL = (
     "--nbval",
     "--nbval-current-env",
@@ -52,8 +52,6 @@ NBVAL = (
     # Cells after a failed one fail because of it and hide the cause.
     "--exitfirst",
 )
-# The modules in tests/stack that need no deployed stack.
-ALONE = ("branches", "emulator", "emulator_patches", "modules")
 APART_SECONDS = 1.5  # between the starts of two jobs
 SEED_SECONDS = 3000
 BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
@@ -113,10 +111,12 @@ def jobs() -> list[Job]:
     chain = [name for name in pages if name < BEFORE_ECS]
     for before, name in itertools.pairwise(chain):
         notebook[name].after = before
-    alone = [f"tests/stack/test_{name}.py" for name in ALONE]
-    examples, faults = "tests/stack/test_contributing.py", "tests/stack/test_faults.py"
-    checkpoints, lab = "tests/stack/test_checkpoints.py", "tests/browser/test_jupyterlab.py"
-    rest = [f"--ignore={path}" for path in (*alone, examples, faults, checkpoints)]
+    emulator = [f"tests/stack/test_{name}.py" for name in ("branches", "emulator", "emulator_patches")]
+    checkpoints, examples, faults, modules = (
+        f"tests/stack/test_{name}.py" for name in ("checkpoints", "contributing", "faults", "modules")
+    )
+    lab = "tests/browser/test_jupyterlab.py"
+    rest = [f"--ignore={path}" for path in (*emulator, checkpoints, examples, faults, modules)]
     first = (BEFORE_ECS, "06_container")
     # Those first that take longest once they can start; the last ones fill the gaps.
     return [
@@ -128,7 +128,8 @@ def jobs() -> list[Job]:
         Job("stack", "faults", (faults,), 1200, 6000, filler=True),
         Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800, filler=True),
         Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
-        Job("stack", "emulator", alone, 1200, 6000, filler=True),
+        Job("stack", "emulator", emulator, 1200, 6000, filler=True),
+        Job("stack", "modules", (modules,), 1200, 6000, filler=True),
         Job("unit", "unit", ("tests/unit",), 400, 3000),
         Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400, filler=True),
     ]
