@@ -38,8 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
-# More jobs than processors, since a deployment mostly waits.
-AT_ONCE = 7
+# More jobs than processors, since a deployment mostly waits; but each needs memory for Terraform and its provider.
+AT_ONCE = max(2, min(8, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1500 * 10**6)))
 NICE = 5  # for lint and the jobs that only fill the gaps
 NBVAL = (
     "--nbval",
@@ -117,8 +117,8 @@ def jobs() -> list[Job]:
     )
     lab = "tests/browser/test_jupyterlab.py"
     rest = [f"--ignore={path}" for path in (*emulator, checkpoints, examples, faults, modules)]
-    first = (BEFORE_ECS, "06_container")
-    # Those first that take longest once they can start; the last ones fill the gaps.
+    first = (*chain, BEFORE_ECS, "06_container")
+    # Those first that wait longest once they can start; the last ones fill the gaps.
     return [
         *(notebook.pop(name) for name in first),
         Job("stack", "stack", ("tests/stack", *rest), 1200, 6000, DEPLOYED),
@@ -243,6 +243,8 @@ class Run:
         """Run pytest in its own process group and count from its report; a job that ran no tests has failed."""
         report = self.scratch / f"{job.name}.xml"
         command = [sys.executable, "-m", "pytest", *job.arguments, "--durations=5", f"--timeout={job.test_seconds}"]
+        if "--nbval" not in job.arguments:
+            command += ["-p", "no:nbval"]
         if job.filler:
             command = ["nice", "-n", str(NICE), *command]
         process_cpu: list[float] = []
