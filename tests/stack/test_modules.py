@@ -1,4 +1,8 @@
-"""The modules' own Terraform tests: what each validation rejects and what each switch creates."""
+"""The modules' own Terraform tests: what each validation rejects and what each switch creates.
+
+`terraform test` in a module's directory runs them one module at a time, and loads the provider's schema for each. Here
+they all run in one go, from a root that contains nothing but the modules.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ from workbook.terraform import binary
 from workbook.terraform.driver import SPARING
 from workbook.terraform.provider import cli_configuration
 
-MODULES = sorted(path.parent.parent for path in (ROOT / "terraform" / "modules").glob("*/tests/*.tftest.hcl"))
+FILES = {path.parent.parent.name: path for path in (ROOT / "terraform" / "modules").glob("*/tests/*.tftest.hcl")}
+RUN = re.compile(r'^run "(\w+)" \{$', re.MULTILINE)
 
 
 def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +30,7 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
         env=environ,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
 
@@ -33,7 +38,7 @@ def terraform(directory: Path, environ: dict[str, str], *arguments: str) -> subp
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Nothing listens at this address: a test that bypasses its mocks fails.
 
-    The provider is downloaded and verified once, not for each module.
+    The provider is downloaded and verified once, not by each command.
     """
     directory = tmp_path_factory.mktemp("terraform")
     target = Target("embedded", "us-east-1", "http://127.0.0.1:9").environ()
@@ -48,14 +53,32 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**SPARING, **target, "TF_CLI_CONFIG_FILE": str(configuration)}
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES)), ids=lambda path: path.name)
-def test_module(module: Path, environ: dict[str, str], tmp_path: Path) -> None:
-    # A copy: `get` writes beside the module, and a module may call a sibling.
-    shutil.copytree(ROOT / "terraform" / "modules", tmp_path / "modules", ignore=shutil.ignore_patterns(".terraform*"))
-    directory = tmp_path / "modules" / module.name
-    done = terraform(directory, environ, "get")
+@pytest.fixture(scope="module")
+def said(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `terraform test` prints: for each file, its runs and a verdict."""
+    root = tmp_path_factory.mktemp("root")
+    shutil.copytree(ROOT / "terraform" / "modules", root / "modules", ignore=shutil.ignore_patterns(".terraform*"))
+    shutil.copy(ROOT / "terraform" / "modules" / "iam-policy" / "versions.tf", root)
+    (root / "tests").mkdir()
+    for module, path in FILES.items():
+        text = RUN.sub(f'\\g<0>\n  module {{\n    source = "./modules/{module}"\n  }}', path.read_text())
+        (root / "tests" / f"{module}.tftest.hcl").write_text(text)
+    done = terraform(root, environ, "get")
     assert done.returncode == 0, done.stderr
-    done = terraform(directory, environ, "test")
-    assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"(\d+) passed, 0 failed", done.stdout)
-    assert passed and int(passed[1]) > 0, done.stdout
+    done = terraform(root, environ, "test")
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_module(module: str, said: str) -> None:
+    runs = RUN.findall(FILES[module].read_text())
+    section = said.partition(f"tests/{module}.tftest.hcl... in progress")[2].partition(
+        f"{module}.tftest.hcl... tearing"
+    )
+    assert runs and section[1], said
+    assert re.findall(r'run "(\w+)"\.\.\. pass$', section[0], re.MULTILINE) == runs, section[0] + said[-3000:]
+    assert f"tests/{module}.tftest.hcl... pass" in said
+
+
+def test_each_module_has_tests() -> None:
+    assert set(FILES) == {path.parent.name for path in (ROOT / "terraform" / "modules").glob("*/main.tf")}
