@@ -39,7 +39,7 @@ BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
 # More jobs than processors, since a deployment mostly waits; but each needs memory for Terraform and its provider.
-AT_ONCE = max(2, min(8, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1500 * 10**6)))
+AT_ONCE = max(2, min(7, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1500 * 10**6)))
 NICE = 5  # for lint and the jobs that only fill the gaps
 NBVAL = (
     "--nbval",
