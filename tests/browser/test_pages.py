@@ -74,7 +74,7 @@ def opened(request: pytest.FixtureRequest, book: Path, context: BrowserContext) 
 def test_page_is_complete_without_a_network(opened: Opened, screenshots: Path, scheme: str) -> None:
     page = opened.page
     page.emulate_media(color_scheme=scheme)
-    page.screenshot(path=screenshots / f"page-{opened.name}-{scheme}.jpeg", quality=80, full_page=scheme == "light")
+    page.screenshot(path=screenshots / f"page-{opened.name}-{scheme}.png")
 
     assert opened.asked == []
     assert opened.complaints == []
