@@ -39,8 +39,7 @@ BIN = Path(sys.executable).parent
 
 SUITES = ("unit", "stack", "notebooks", "browser")
 # More jobs than processors, since a deployment mostly waits; but each needs memory for Terraform and its provider.
-AT_ONCE = max(2, min(7, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1500 * 10**6)))
-NICE = 5  # for lint and the jobs that only fill the gaps
+AT_ONCE = max(2, min(6, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1500 * 10**6)))
 NBVAL = (
     "--nbval",
     "--nbval-current-env",
@@ -53,7 +52,7 @@ NBVAL = (
     "--exitfirst",
 )
 APART_SECONDS = 1.5  # between the starts of two jobs
-SEED_SECONDS = 3000
+SEED_SECONDS = 6000
 BEFORE_ECS, DEPLOYED = "05_ecs", "deployed"
 
 
@@ -69,7 +68,6 @@ class Job:
     test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
         with only a fifth of its power to spare, and say nothing about expected speed.
     checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
-    filler : whether it has time: it gets the processor when the seed and the jobs that build on it leave it.
     after : job whose account this one continues in; empty for an account of its own.
     """
 
@@ -77,9 +75,8 @@ class Job:
     name: str
     arguments: Sequence[str]
     test_seconds: int = 660
-    seconds: int = 3600
+    seconds: int = 7200
     checkpoint: str = ""
-    filler: bool = False
     after: str = ""
 
 
@@ -121,17 +118,17 @@ def jobs() -> list[Job]:
     # Those first that wait longest once they can start; the last ones fill the gaps.
     return [
         *(notebook.pop(name) for name in first),
-        Job("stack", "stack", ("tests/stack", *rest), 1200, 6000, DEPLOYED),
-        Job("stack", "checkpoints", (checkpoints,), 1200, 6000, DEPLOYED),
-        Job("stack", "contributing", (examples,), 1200, 6000, DEPLOYED),
+        Job("stack", "stack", ("tests/stack", *rest), 1200, checkpoint=DEPLOYED),
+        Job("stack", "checkpoints", (checkpoints,), 1200, checkpoint=DEPLOYED),
+        Job("stack", "contributing", (examples,), 1200, checkpoint=DEPLOYED),
         *(notebook[name] for name in sorted(notebook)),
-        Job("stack", "faults", (faults,), 1200, 6000, filler=True),
-        Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800, filler=True),
+        Job("stack", "faults", (faults,), 1200),
+        Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800),
         Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
-        Job("stack", "emulator", emulator, 1200, 6000, filler=True),
-        Job("stack", "modules", (modules,), 1200, 6000, filler=True),
-        Job("unit", "unit", ("tests/unit",), 400, 3000),
-        Job("notebooks", "saved", ("tests/notebooks/test_saved.py",), 400, filler=True),
+        Job("stack", "emulator", emulator, 1200),
+        Job("stack", "modules", (modules,), 1200),
+        Job("unit", "unit", ("tests/unit",)),
+        Job("notebooks", "saved", ("tests/notebooks/test_saved.py",)),
     ]
 
 
@@ -245,8 +242,6 @@ class Run:
         command = [sys.executable, "-m", "pytest", *job.arguments, "--durations=5", f"--timeout={job.test_seconds}"]
         if "--nbval" not in job.arguments:
             command += ["-p", "no:nbval"]
-        if job.filler:
-            command = ["nice", "-n", str(NICE), *command]
         process_cpu: list[float] = []
         for _ in self._lines([*command, f"--junitxml={report}"], job.name, job.seconds, environ, process_cpu):
             pass
@@ -306,7 +301,7 @@ def main(names: list[str]) -> int:
     quick = names == ["quick"]
     wanted = [job for job in jobs() if not names or job.suite in names]
     if quick:
-        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow", "-n", "auto", "--dist", "loadfile"), 400, 3000)]
+        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow", "-n", "auto", "--dist", "loadfile"))]
     pool = ThreadPoolExecutor(1)
     linter = pool.submit(lint) if not names or quick or "lint" in names else None
     scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))
@@ -368,8 +363,7 @@ def lint() -> Outcome:
                 outcome.causes.append(f"{label}: not installed")
             print(f"NOT RUN  {label}: {Path(command[0]).name} is not installed", flush=True)
             continue
-        niced = ["nice", "-n", str(NICE), *command]
-        done = subprocess.run(niced, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         print(f"{'ok' if done.returncode == 0 else 'FAILED':<8} {label}", flush=True)
         if done.returncode:
             outcome.causes.append(label)
