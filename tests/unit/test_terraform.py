@@ -103,6 +103,18 @@ def test_data_that_an_init_left_half_changed_are_not_used(root: Path) -> None:
     assert len(tf.make_plan().changes) == 2
 
 
+def test_a_changed_or_missing_lock_file_needs_an_init(root: Path) -> None:
+    tf, lock_file = make(root), root / ".terraform.lock.hcl"
+    tf.prepare()
+    tf.prepare()
+    lock_file.write_text("# Another notebook's init wrote this.\n")
+    tf.prepare()
+    lock_file.unlink()
+    tf.prepare()
+    commands = (tf.run_directory.logs / "commands.jsonl").read_text().splitlines()
+    assert [json.loads(line)["command"] for line in commands] == ["init"] * 3
+
+
 def test_targets_restrict_the_plan(root: Path) -> None:
     assert list(make(root).make_plan(["terraform_data.a"]).actions) == ["terraform_data.a"]
 
