@@ -88,7 +88,7 @@ def cut(ranges: Iterable[Network], cidrs: Iterable[str], without: Iterable[Netwo
     excluded = list(without)
     for whole in ranges:
         borders = {int(whole.network_address), int(whole.broadcast_address) + 1}
-        for network in (*excluded, *(ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)):
+        for network in (*excluded, *map(_network, cidrs)):
             if network.version == whole.version:
                 borders |= {int(network.network_address), int(network.broadcast_address) + 1}
         make = ipaddress.IPv4Address if whole.version == 4 else ipaddress.IPv6Address
@@ -205,7 +205,7 @@ def route(routes: Iterable[Row], address: Address) -> Row | None:
             # AWS prefers a prefix list to every CIDR that is not more specific than its entries; those are never /0.
             length = 33 if address.prefix_list == destination else -1
         else:
-            length = ipaddress.ip_network(destination, strict=False).prefixlen if within(address, destination) else -1
+            length = _network(destination).prefixlen if within(address, destination) else -1
         if length >= 0 and (best is None or length > best[0]):
             best = (length, row)
     return best[1] if best else None
