@@ -68,7 +68,8 @@ class Job:
     test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
         with only a fifth of its power to spare, and say nothing about expected speed.
     checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
-    after : job whose account this one continues in; empty for an account of its own.
+    account : name of the account that it shares with other jobs; empty for one of its own, or none without a checkpoint.
+    after : job that must be done before, since this one continues in its account.
     """
 
     suite: str
@@ -77,6 +78,7 @@ class Job:
     test_seconds: int = 660
     seconds: int = 7200
     checkpoint: str = ""
+    account: str = ""
     after: str = ""
 
 
@@ -106,6 +108,8 @@ def jobs() -> list[Job]:
     }
     notebook[BEFORE_ECS].checkpoint = BEFORE_ECS
     chain = [name for name in pages if name < BEFORE_ECS]
+    for name in chain:
+        notebook[name].account = chain[0]
     for before, name in itertools.pairwise(chain):
         notebook[name].after = before
     emulator = [f"tests/stack/test_{name}.py" for name in ("branches", "emulator", "emulator_patches")]
@@ -221,14 +225,11 @@ class Run:
         ------
         WorkbookError : the stack was not deployed, its checkpoint was dropped, or it cannot be copied.
         """
-        if not job.checkpoint and (job.suite != "notebooks" or job.name == "saved"):
+        if not (job.checkpoint or job.account):
             return {}
         if job.checkpoint and self._failed_seed:
             raise WorkbookError(f"Deploying the stack it needs failed: {self._failed_seed}")
-        first = job
-        while first.after:
-            first = next(other for other in jobs() if other.name == first.after)
-        home = self.scratch / first.name
+        home = self.scratch / (job.account or job.name)
         if job.checkpoint:
             kept = {kept.name: kept.home for kept in branches.listed(self.seed_home)}
             if job.checkpoint not in kept:

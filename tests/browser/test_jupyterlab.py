@@ -109,7 +109,7 @@ def server(account: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         )
         made = Server(port, base / "project", log)
         try:
-            until(lambda: _answers(made), "the server answers", 180, lambda: log.read_text()[-3000:])
+            until(lambda: _answers(made), "the server answers", 180, made.said)
             yield made
         finally:
             process.terminate()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, ViewportSize, expect
 
 from workbook.host.paths import NOTEBOOKS
 from workbook.notebooks import execute as notebook
@@ -15,6 +15,7 @@ from workbook.notebooks import pages
 
 pytestmark = pytest.mark.browser
 
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 NAMES = [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 
 
@@ -55,7 +56,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    made = chromium.new_context(color_scheme="light", viewport={"width": 1440, "height": 900}, offline=True)
+    made = chromium.new_context(color_scheme="light", viewport=DESKTOP, offline=True)
     made.set_default_timeout(90_000)
     yield made
     made.close()
@@ -103,19 +104,18 @@ def test_page_fits_a_phone_and_a_large_screen(opened: Opened, width: int) -> Non
 
     assert page.evaluate("window.innerWidth") == width
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.set_viewport_size({"width": 1440, "height": 900})
+    page.set_viewport_size(DESKTOP)
 
 
 @pytest.fixture
-def another(context: BrowserContext) -> Iterator[Page]:
+def page(context: BrowserContext) -> Iterator[Page]:
     """A page to go from one to the next with."""
-    page = context.new_page()
-    yield page
-    page.close()
+    made = context.new_page()
+    yield made
+    made.close()
 
 
-def test_pages_link_to_each_other(book: Path, another: Page) -> None:
-    page = another
+def test_pages_link_to_each_other(book: Path, page: Page) -> None:
     page.goto((book / "index.html").as_uri())
     page.locator(".cover a").first.click()
     for name in NAMES:
@@ -128,8 +128,7 @@ def test_pages_link_to_each_other(book: Path, another: Page) -> None:
     assert page.url.endswith("/index.html")
 
 
-def test_answers_are_hidden_until_opened(book: Path, another: Page) -> None:
-    page = another
+def test_answers_are_hidden_until_opened(book: Path, page: Page) -> None:
     page.goto((book / "01_vpc.html").as_uri())
     answers = page.locator("main .prose details")
 

@@ -56,6 +56,10 @@ def make(root: Path, **options) -> Terraform:
     )
 
 
+def commands(run: RunDirectory) -> list[str]:
+    return [json.loads(line)["command"] for line in (run.logs / "commands.jsonl").read_text().splitlines()]
+
+
 def test_plan_apply_second_plan_destroy(root: Path) -> None:
     tf = make(root)
     plan = tf.make_plan()
@@ -72,9 +76,6 @@ def test_plan_apply_second_plan_destroy(root: Path) -> None:
 def test_a_copy_needs_no_init_and_a_moved_directory_does(root: Path, tmp_path: Path) -> None:
     def at(home: Path) -> Terraform:
         return Terraform(root, RunDirectory(home, "dev", "run"), dict(os.environ, TF_CLI_CONFIG_FILE=""))
-
-    def commands(run: RunDirectory) -> list[str]:
-        return [json.loads(line)["command"] for line in (run.logs / "commands.jsonl").read_text().splitlines()]
 
     tf = at(tmp_path / "one")
     tf.apply_plan(tf.make_plan())
@@ -111,8 +112,7 @@ def test_a_changed_or_missing_lock_file_needs_an_init(root: Path) -> None:
     tf.prepare()
     lock_file.unlink()
     tf.prepare()
-    commands = (tf.run_directory.logs / "commands.jsonl").read_text().splitlines()
-    assert [json.loads(line)["command"] for line in commands] == ["init"] * 3
+    assert commands(tf.run_directory) == ["init"] * 3
 
 
 def test_targets_restrict_the_plan(root: Path) -> None:
