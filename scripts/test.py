@@ -68,7 +68,7 @@ class Job:
     test_seconds, seconds : limits for one test and for the whole job. They are there to catch hangs, even on a machine
         with only a fifth of its power to spare, and say nothing about expected speed.
     checkpoint : checkpoint of the seed that the job's account is copied from; empty for none.
-    account : name of the account that it shares with other jobs; empty for one of its own, or none without a checkpoint.
+    account : name of the account it shares with other jobs; empty for one of its own, or for none (no checkpoint).
     after : job that must be done before, since this one continues in its account.
     """
 
