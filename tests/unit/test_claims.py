@@ -7,6 +7,8 @@ import importlib.util
 import json
 import re
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,17 @@ from xml.etree import ElementTree
 import pytest
 
 from workbook.claims import BULLETS, CLAIMS, GROUPS, Results, Verdict, judge
-from workbook.claims.engine import LIMITS_BY_ID, Claim, Evidence, View, accepted, evidence, judge_one, not_applicable
+from workbook.claims.engine import (
+    LIMITS_BY_ID,
+    Claim,
+    Evidence,
+    View,
+    accepted,
+    cannot_tell,
+    evidence,
+    judge_one,
+    not_applicable,
+)
 from workbook.compliance import export
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row, Scope
@@ -72,6 +84,39 @@ def changed(claim: str) -> dict[str, list[dict[str, Any]]]:
     tables = copy.deepcopy(rows())
     CASES[claim].change(tables)
     return tables
+
+
+# ── the engine ──
+
+
+def test_a_claim_that_raises_is_its_own_failure_and_the_others_are_still_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(view: View) -> Iterator[Evidence]:
+        yield evidence("first", "fine", True)
+        raise KeyError("Arn")
+
+    monkeypatch.setitem(CLAIMS, "S3-TLS", replace(CLAIMS["S3-TLS"], judge=broken))
+    found = judge(dev())
+    assert found["S3-TLS"].verdict is Verdict.FAIL
+    assert found["S3-TLS"].reason == "this claim: its check raised KeyError: 'Arn'"
+    assert len(found) == len(CLAIMS)
+    assert [r.claim.id for r in found.failed] == ["S3-TLS"]
+
+
+def test_what_is_not_modelled_is_neither_a_pass_nor_a_failure() -> None:
+    def judged(*lines: Evidence) -> Verdict:
+        claim = Claim("T", "s3", "low", "T.", lambda view: iter(lines))
+        return judge_one(claim, View(dev()), [], "embedded").verdict
+
+    fine, unknown, bad = (
+        evidence("a", "x", True),
+        cannot_tell("b", "a transit gateway is not modelled"),
+        evidence("c", "x", False),
+    )
+    assert judged(fine, unknown) is Verdict.CANNOT_TELL
+    assert judged(fine, unknown, bad) is Verdict.FAIL
+    assert judged(accepted("d", "x", "reason"), unknown) is Verdict.CANNOT_TELL
 
 
 # ── the deployed environment ──
@@ -174,12 +219,12 @@ def test_what_could_not_be_read_is_not_passed() -> None:
         assert judge_one(claim, look, [], "embedded").verdict is not Verdict.FAIL
         for table in look.looked_at.copy():
             result = judge_one(claim, look, [{"table": table, "call": "Describe", "error": "AccessDenied"}], "embedded")
-            assert result.verdict is Verdict.FAIL
+            assert result.verdict is Verdict.CANNOT_TELL
             assert f"{table}: could not be read: Describe: AccessDenied" in result.reason
 
 
 def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
-    """Every cell None, as if all calls had been denied: a claim must fail, not raise."""
+    """Every cell None, as if all calls had been denied: no claim can tell, and none raises."""
     for table in TABLES:
         tables = copy.deepcopy(rows())
         keep = {"name", "statement", "definition", "tags"}
@@ -189,7 +234,8 @@ def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
         look = View(Changed(tables))  # type: ignore[arg-type]
         for claim in CLAIMS.values():
             result = judge_one(claim, look, [{"table": table, "call": "Describe", "error": "AccessDenied"}], "embedded")
-            assert (result.verdict is Verdict.FAIL) == (table in look.looked_at), claim.id
+            assert (result.verdict is Verdict.CANNOT_TELL) == (table in look.looked_at), claim.id
+            assert "raised" not in result.reason
 
 
 def test_problems_of_the_inventory_reach_the_claims() -> None:
@@ -202,10 +248,10 @@ def test_problems_of_the_inventory_reach_the_claims() -> None:
     assert [result.claim.id for result in judge(blind).failed] == ["ECS-AUTOSCALING"]
 
 
-def test_a_claim_about_a_layer_that_was_not_read_fails_and_says_so() -> None:
+def test_a_claim_about_a_layer_that_was_not_read_cannot_tell_and_says_so() -> None:
     only_s3 = Inventory(dev().scope, dev().taken_at, dev().layer("s3"))
     result = judge(only_s3, ["s3"])["S3-VPC-ONLY"]
-    assert result.verdict is Verdict.FAIL
+    assert result.verdict is Verdict.CANNOT_TELL
     assert "belongs to the layer vpc" in result.reason
 
 

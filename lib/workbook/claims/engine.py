@@ -2,7 +2,8 @@
 
 A claim is a sentence of the take-home with a small function that reads the inventory and yields one `Evidence` for each
 resource it checks. The verdict depends only on what it yields: no evidence is a FAIL, and so is any deviation that the
-claim gives no reason for.
+claim gives no reason for. Where something the sentence covers was not read or is not modelled, the verdict is CANNOT
+TELL: neither PASS nor FAIL would be honest.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 
 class Verdict(StrEnum):
-    """The verdict on a claim. EXCEPTION: true except for deviations, each listed with its reason."""
+    """The verdict on a claim. EXCEPTION: true except for deviations, each listed with its reason. CANNOT TELL: something
+    that the sentence covers was not read, or is not modelled.
+    """
 
     PASS = "PASS"
     FAIL = "FAIL"
+    CANNOT_TELL = "CANNOT TELL"
     EXCEPTION = "EXCEPTION"
     NOT_TESTABLE = "NOT TESTABLE HERE"
     NOT_APPLICABLE = "N-A"
@@ -41,6 +45,7 @@ class Evidence:
     ok : whether it is as claimed.
     reason : why a deviation is accepted, or why the claim does not apply to this resource; otherwise empty.
     applies : False if the claim does not apply to this resource.
+    known : False if it cannot be told whether it is as claimed; then `ok` is False too.
     """
 
     resource: str
@@ -48,11 +53,22 @@ class Evidence:
     ok: bool
     reason: str = ""
     applies: bool = True
+    known: bool = True
+
+    @property
+    def against(self) -> bool:
+        """Whether it contradicts the claim: a deviation that has no accepted reason."""
+        return self.known and not self.ok and not self.reason
 
 
 def evidence(resource: str, what: str, ok: Any) -> Evidence:
     """Evidence for or against a claim. A value that AWS did not return (None) counts against it."""
-    return Evidence(resource, what, bool(ok) if ok is not None else False)
+    return Evidence(resource, what, bool(ok))
+
+
+def cannot_tell(resource: str, what: str) -> Evidence:
+    """A resource of which it cannot be told whether it is as claimed; `what` says what is missing or not modelled."""
+    return Evidence(resource, what, False, known=False)
 
 
 def accepted(resource: str, what: str, reason: str) -> Evidence:
@@ -154,37 +170,43 @@ class Result:
     @property
     def against(self) -> list[Evidence]:
         """The evidence against the claim that has no accepted reason."""
-        return [line for line in self.evidence if not line.ok and not line.reason]
+        return [line for line in self.evidence if line.against]
 
 
 def judge_one(claim: Claim, view: View, problems: Iterable[dict[str, Any]], target: str) -> Result:
     """The result of one claim on an inventory that was read from a `target`: embedded, endpoint or aws."""
     view.looked_at = set()
-    failed: Exception | None = None
-    evidence: tuple[Evidence, ...] = ()
+    evidence: list[Evidence] = []
+    raised: list[Evidence] = []
     try:
-        evidence = tuple(claim.judge(view))
+        evidence.extend(claim.judge(view))
     except NotReadError as error:  # The claim uses a table whose layer was not read.
-        evidence = (Evidence("inventory", str(error), False),)
-    except (AttributeError, TypeError, ValueError) as error:  # A value that AWS did not return is None.
-        failed = error
-    unread = tuple(
-        Evidence(problem["table"], f"could not be read: {problem['call']}: {problem['error']}", False)
+        evidence.append(cannot_tell("inventory", str(error)))
+    except Exception as error:  # A bug in one claim, or a value that it does not expect, must not cost the others.
+        raised.append(Evidence("this claim", f"its check raised {type(error).__name__}: {error}", False))
+    unread = [
+        cannot_tell(problem["table"], f"could not be read: {problem['call']}: {problem['error']}")
         for problem in problems
         if problem["table"] in view.looked_at
-    )
-    if failed is not None and not unread:
-        raise failed
-    verdict, reason = _verdict(claim, evidence + unread, target)
-    return Result(claim, verdict, reason, evidence + unread, tuple(sorted(view.looked_at)))
+    ]
+    # A cell that could not be read is None, which explains an exception.
+    found = (*evidence, *(unread or raised))
+    verdict, reason = _verdict(claim, found, bool(unread), target)
+    return Result(claim, verdict, reason, found, tuple(sorted(view.looked_at)))
 
 
-def _verdict(claim: Claim, evidence: tuple[Evidence, ...], target: str) -> tuple[Verdict, str]:
+def _verdict(claim: Claim, evidence: tuple[Evidence, ...], gaps: bool, target: str) -> tuple[Verdict, str]:
     if not evidence:
         return Verdict.FAIL, "No resources to check."
-    against = [line for line in evidence if not line.ok and not line.reason]
+    against = [line for line in evidence if line.against]
+    unknown = [line for line in evidence if not line.known]
+    # What speaks against the claim may be a row or a cell that is missing from a table that was not read completely.
+    if gaps:
+        return Verdict.CANNOT_TELL, _observed([*unknown, *against])
     if against:
-        return Verdict.FAIL, "; ".join(f"{line.resource}: {line.observed}" for line in against)
+        return Verdict.FAIL, _observed(against)
+    if unknown:
+        return Verdict.CANNOT_TELL, _observed(unknown)
     if not any(line.applies for line in evidence):
         return Verdict.NOT_APPLICABLE, _reasons(evidence)
     if claim.limit and not (target == "aws" and claim.visible_on_aws):
@@ -193,6 +215,10 @@ def _verdict(claim: Claim, evidence: tuple[Evidence, ...], target: str) -> tuple
         return Verdict.NOT_TESTABLE, f"{what}To check it: {limit.shown_by}"
     deviations = [line for line in evidence if not line.ok]
     return (Verdict.EXCEPTION, _reasons(deviations)) if deviations else (Verdict.PASS, "")
+
+
+def _observed(lines: Iterable[Evidence]) -> str:
+    return "; ".join(f"{line.resource}: {line.observed}" for line in lines)
 
 
 def _reasons(lines: Iterable[Evidence]) -> str:

@@ -19,6 +19,7 @@ from workbook.layers import BY_KEY
 MARKS = {
     Verdict.PASS: "good",
     Verdict.FAIL: "bad",
+    Verdict.CANNOT_TELL: "bad",
     Verdict.EXCEPTION: "warn",
     Verdict.NOT_TESTABLE: "quiet",
     Verdict.NOT_APPLICABLE: "quiet",
@@ -31,7 +32,7 @@ def judge(inventory: Inventory, layers: Iterable[str] | None = None, target: str
 
     Parameters
     ----------
-    inventory : preferably complete; a claim that uses a table of a layer that was not read fails and says so.
+    inventory : preferably complete; a claim that uses a table of a layer that was not read is CANNOT TELL.
     layers : keys of layers, and general; by default the layers that were read, plus general if all were.
     target : kind of target the inventory was read from: embedded, endpoint or aws. What an emulator cannot show is
         checked on aws only.
@@ -93,8 +94,8 @@ class Results:
 
     @property
     def failed(self) -> list[Result]:
-        """The claims that are not true."""
-        return [result for result in self.results if result.verdict is Verdict.FAIL]
+        """The claims that do not hold: those that are false, and those of which it cannot be told."""
+        return [result for result in self.results if result.verdict in (Verdict.FAIL, Verdict.CANNOT_TELL)]
 
     @property
     def summary(self) -> str:
@@ -150,12 +151,17 @@ class Results:
         claims = display.table(self.table(), "Claims", ["verdict", "claim", "says", "seen"], marks, prefix)
         lines = self.evidence()
         lines["ok"] = [
-            "yes" if ok else "accepted" if reason else "NO"
-            for ok, reason in zip(lines["ok"], lines["reason"], strict=True)
+            "yes" if e.ok else "accepted" if e.reason else "NO" if e.known else "unknown"
+            for r in self.results
+            for e in r.evidence
         ]
         columns = [column for column in EVIDENCE_COLUMNS if column != "reason"]
         evidence = display.table(
-            lines, "Evidence", columns, {"ok": {"yes": "good", "accepted": "warn", "NO": "bad"}}, prefix
+            lines,
+            "Evidence",
+            columns,
+            {"ok": {"yes": "good", "accepted": "warn", "NO": "bad", "unknown": "bad"}},
+            prefix,
         )
         note = display.note(self.summary, "bad" if self.failed else "good")
         parts = display.stack(note, claims, display.fold("Evidence, resource by resource", evidence))
@@ -174,7 +180,7 @@ def _told(result: Result, width: int = 120) -> Iterator[str]:
     """A claim as lines of text: verdict, id and sentence, with the evidence against it and the reason below."""
     yield f"{result.verdict.value:<18}{result.claim.id:<26}{result.claim.says}"
     below = [f"{e.resource}: {e.observed}" for e in result.evidence if not e.ok]
-    if result.verdict is not Verdict.FAIL and result.reason:
+    if result.verdict not in (Verdict.FAIL, Verdict.CANNOT_TELL) and result.reason:
         below.append(result.reason)
     for text in dict.fromkeys(below):
         yield from textwrap.wrap(

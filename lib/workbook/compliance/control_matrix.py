@@ -46,8 +46,9 @@ def status(control: Control, results: Results) -> Status:
     if not control.claims:
         return Status("GAP", f"To close it: {control.closes}")
     behind = [results[claim] for claim in control.claims]
-    if failed := [r for r in behind if r.verdict is Verdict.FAIL]:
-        return Status("GAP", _join(f"{r.claim.id} fails: {r.reason}" for r in failed))
+    if failed := [r for r in behind if r.verdict in (Verdict.FAIL, Verdict.CANNOT_TELL)]:
+        said = {Verdict.FAIL: "fails", Verdict.CANNOT_TELL: "cannot be told"}
+        return Status("GAP", _join(f"{r.claim.id} {said[r.verdict]}: {r.reason}" for r in failed))
     if all(r.verdict is Verdict.NOT_APPLICABLE for r in behind):
         return Status("N-A", _join(r.reason for r in behind))
     less = [r for r in behind if r.verdict in (Verdict.EXCEPTION, Verdict.NOT_TESTABLE)]

@@ -45,7 +45,7 @@ def to_json(results: Results) -> str:
 
 
 def to_junit(results: Results) -> str:
-    """JUnit XML: a case for each claim. FAIL is a failure; NOT TESTABLE HERE and N-A are skipped; EXCEPTION passes,
+    """JUnit XML: a case for each claim. FAIL and CANNOT TELL are failures; NOT TESTABLE HERE and N-A are skipped; EXCEPTION passes,
     with its reason.
     """
     skipped = results.counts[Verdict.NOT_TESTABLE] + results.counts[Verdict.NOT_APPLICABLE]
@@ -55,7 +55,7 @@ def to_junit(results: Results) -> str:
         case = ElementTree.SubElement(
             suite, "testcase", classname=f"claims.{r.claim.layer}", name=f"{r.claim.id}: {r.claim.says}"
         )
-        if r.verdict is Verdict.FAIL:
+        if r.verdict in (Verdict.FAIL, Verdict.CANNOT_TELL):
             ElementTree.SubElement(case, "failure", message=_printable(r.reason), type=r.claim.severity)
         elif r.verdict in (Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE):
             ElementTree.SubElement(case, "skipped", message=_printable(f"{r.verdict}: {r.reason}"))
