@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 
 from workbook.access import ADMINISTRATOR, Decision, Request, attach, can, decide, simulator_process
-from workbook.access.access_matrix import matrix, questions, rendered
+from workbook.access.access_matrix import matrix, questions, rendered, under
 from workbook.access.lookup import account_of, operators
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
@@ -97,6 +98,62 @@ def test_there_are_enough_questions_of_both_kinds(dev: Inventory) -> None:
 def test_every_role_is_asked_about(dev: Inventory) -> None:
     asked = {q.request.principal for q in questions(dev)}
     assert {str(row.name).removeprefix(f"{P}-") for row in dev.rows("roles")} <= asked
+
+
+def exec_on(dev: Inventory) -> Inventory:
+    return dev.replace(services=[row.replaced(execute_command=True) for row in dev.rows("services")])
+
+
+def session_channels(dev: Inventory) -> Inventory:
+    """The task role may open the channels of a session, as it may where `enable_execute_command` is set."""
+    actions = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
+    statement = {"Sid": "OpenSessionChannels", "Effect": "Allow", "Action": actions, "Resource": "*"}
+    like = dev.rows("iam_statements", policy=f"{P}-ecs-task-policy")[0]
+    more = like.replaced(sid=statement["Sid"], statement=statement, actions=actions, resources=["*"])
+    return dev.replace(iam_statements=[*dev.rows("iam_statements"), more])
+
+
+def test_a_question_expects_what_the_switch_makes_of_it(dev: Inventory, simulator: Path) -> None:
+    """ECS Exec and what it needs go together: either without the other is not as expected."""
+    asked = {
+        "off": dev,
+        "on": session_channels(exec_on(dev)),
+        "on, not allowed": exec_on(dev),
+        "off, allowed": session_channels(dev),
+    }
+    found = {}
+    for name, inventory in asked.items():
+        (question,) = [q for q in questions(inventory) if q.id == "task-opens-shell"]
+        (answer,) = decide([(inventory, question.request)])
+        found[name] = (
+            question.asks.split(",")[0],
+            question.expect,
+            answer.verdict,
+            answer.statement == question.statement,
+        )
+    assert found == {
+        "off": ("With ECS Exec off", "deny", "deny", True),
+        "on": ("With ECS Exec on", "allow", "allow", True),
+        "on, not allowed": ("With ECS Exec on", "allow", "deny", False),
+        "off, allowed": ("With ECS Exec off", "deny", "allow", False),
+    }
+
+
+def test_a_switch_changes_only_the_questions_that_name_it(dev: Inventory) -> None:
+    off, on = questions(dev), questions(exec_on(dev))
+    assert [before.id for before, after in zip(off, on, strict=True) if before != after] == ["task-opens-shell"]
+
+
+def test_a_question_about_a_switch_that_does_not_exist_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="one: no such switch: lights"):
+        under({"id": "one", "under": {"lights": {"expect": "allow"}}}, set())
+
+
+def test_another_region_is_neither_of_the_stacks_own(dev: Inventory) -> None:
+    scope = replace(dev.scope, region="eu-west-1", replica_region="eu-central-1")
+    elsewhere = Inventory.from_tables({name: dev[name] for name in dev}, scope, dev.taken_at)
+    asked = {q.id: q.request.region for q in questions(elsewhere)}
+    assert asked["boundary-holds-regions"] == "us-east-1"
 
 
 def test_the_matrix_is_shown_without_ids(dev: Inventory, decided: pd.DataFrame) -> None:

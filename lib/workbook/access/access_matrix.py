@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,8 @@ MARKS = {"agrees": {"True": "good", "False": "bad"}, "decided": {"unknown": "war
 class Question:
     """A request and the expected answer: `allow` or `deny`, by which kind of policy and statement (empty: no Allow).
 
-    `attached` names a role and means: even with AdministratorAccess attached to it.
+    `attached` names a role and means: even with AdministratorAccess attached to it. A question whose answer depends on a
+    switch of `locals.tf` is here as it is asked of what is deployed (`SWITCHES`).
     """
 
     id: str
@@ -48,20 +51,44 @@ class Question:
     attached: str = ""
 
 
+# Switch, as `questions.toml` names it -> whether it is on in what is deployed.
+SWITCHES: Mapping[str, Callable[[Inventory], bool]] = {
+    "exec": lambda inventory: any(service.execute_command for service in inventory.rows("services")),
+}
+
+
 def questions(inventory: Inventory) -> list[Question]:
-    """The questions of `questions.toml`, with the names from this inventory."""
+    """The questions of `questions.toml`, with the names from this inventory, and each with what it expects under the
+    switches that are on.
+    """
+    on = {switch for switch, is_on in SWITCHES.items() if is_on(inventory)}
+    regions = {inventory.scope.region, inventory.scope.replica_region}
     names = {
         "account": account_of(inventory),
         "region": inventory.scope.region,
         "replica_region": inventory.scope.replica_region,
+        "other_region": next(region for region in ("eu-west-1", "eu-central-1", "us-east-1") if region not in regions),
         "prefix": inventory.scope.prefix,
         **{short: _bucket(inventory, short) for short in ("data", "logs", "replica")},
     }
-    return [_question({k: v.format(**names) if isinstance(v, str) else v for k, v in raw.items()}) for raw in _raw()]
+    return [
+        _question({k: v.format(**names) if isinstance(v, str) else v for k, v in under(raw, on).items()})
+        for raw in _raw()
+    ]
 
 
 def _raw() -> list[dict[str, Any]]:
     return list(tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))["question"])
+
+
+def under(raw: dict[str, Any], on: set[str]) -> dict[str, Any]:
+    """A question with what `under` says of the switches that are on, in the place of what it says otherwise."""
+    changes = raw.get("under", {})
+    unknown = set(changes) - set(SWITCHES)
+    if unknown:
+        raise ValueError(f"{raw['id']}: no such switch: {', '.join(sorted(unknown))}")
+    plain = {key: value for key, value in raw.items() if key != "under"}
+    return functools.reduce(lambda asked, switch: asked | changes[switch], sorted(on & set(changes)), plain)
 
 
 def _question(raw: dict[str, Any]) -> Question:
