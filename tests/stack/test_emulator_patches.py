@@ -292,6 +292,28 @@ def test_appautoscaling_tags(moto: Client, embedded: Client) -> None:
     assert code(scaling.list_tags_for_resource, ResourceARN=arn + "x") == "ResourceNotFoundException"
 
 
+def test_appautoscaling_capacity(moto: Client, embedded: Client) -> None:
+    """A service with two tasks, whose limits become 3 to 4, then 0 to 1, then 0 to 4."""
+
+    def probe(client: Client) -> list[tuple[int, int]]:
+        cluster, _ = cluster_with_service(client, launchType="FARGATE")
+        seen = []
+        for low, high in ((3, 4), (0, 1), (0, 4)):
+            client("application-autoscaling").register_scalable_target(
+                ServiceNamespace="ecs",
+                ResourceId=f"service/{cluster}/app",
+                ScalableDimension="ecs:service:DesiredCount",
+                MinCapacity=low,
+                MaxCapacity=high,
+            )
+            (service,) = client("ecs").describe_services(cluster=cluster, services=["app"])["services"]
+            seen.append((service["desiredCount"], service["runningCount"]))
+        return seen
+
+    assert {desired for desired, _ in probe(moto)} == {2}
+    assert probe(embedded) == [(3, 3), (1, 1), (1, 1)]
+
+
 # ── ecs ──
 
 
