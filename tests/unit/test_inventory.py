@@ -244,6 +244,7 @@ def test_a_statement_is_a_row_of_sorted_lists() -> None:
             "resources": ["arn:aws:s3:::b/*"],
             "conditions": ["aws:SecureTransport Bool false", "aws:SourceVpce StringEquals vpce-1, vpce-2"],
             "statement": statement,
+            "version": "2008-10-17",
         }
     ]
     assert list(statements({"Statement": [statement]})[0]) == list(STATEMENT)

@@ -16,6 +16,7 @@ from workbook.access.request import Request, Undecidable
 from workbook.access.simulator_process import simulate
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
+from workbook.inventory.statements import statements
 
 __all__ = ["ADMINISTRATOR", "Decision", "Layer", "Request", "attach", "can", "decide"]
 
@@ -99,12 +100,10 @@ def attach(inventory: Inventory, role: str, policy: str, document: Mapping[str, 
             "policy": policy,
             "kind": "attached",
             "roles": [role],
-            "sid": s.get("Sid", str(n)),
-            "effect": s["Effect"],
-            "statement": dict(s),
+            **statement,
             "policy_arn": arn,
         }
-        for n, s in enumerate(document["Statement"], start=1)
+        for statement in statements(document)
     ]
     roles = [
         row.replaced(

@@ -132,8 +132,7 @@ def _case(inventory: Inventory, request: Request, account: str, who: Facts, arn:
             assumed.append(f"the policy of {endpoint.name} is not in the inventory")
         else:
             # The simulator accepts only "*"; {"AWS": "*"} means the same.
-            plain = [{**r.statement, "Principal": "*"} for r in rows]
-            simulation["vpcEndpointPolicies"] = [{"name": endpoint.name, "policy": document(plain)}]
+            simulation["vpcEndpointPolicies"] = [{"name": endpoint.name, "policy": document(rows, Principal="*")}]
         names["endpoint"] = endpoint.name
     used = {
         "iam_statements",

@@ -45,8 +45,12 @@ def account_of(inventory: Inventory) -> str:
     raise WorkbookError("The inventory has no role, repository or cluster to tell the account id.", "Deploy iam first.")
 
 
-def document(statements: Iterable[Any]) -> Facts:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+def document(rows: Iterable[Row], **replaced: Any) -> Facts:
+    """The policy that these rows are the statements of; `replaced` sets elements of every statement."""
+    rows = list(rows)
+    # The version matters: without it, or with 2008-10-17, a policy variable is plain text.
+    version = next((row.version for row in rows if row.version), "2012-10-17")
+    return {"Version": version, "Statement": [{**row.statement, **replaced} for row in rows]}
 
 
 def _short(inventory: Inventory, table: str, name: str) -> Row | None:
@@ -122,12 +126,12 @@ def _role(inventory: Inventory, role: Row) -> Facts:
     shared = Counter([*map(last, role.attached_policy_arns), *role.inline_policies])
     own = [
         *(
-            (last(arn) if shared[last(arn)] == 1 else arn, [row.statement for row in attached if row.policy_arn == arn])
+            (last(arn) if shared[last(arn)] == 1 else arn, [row for row in attached if row.policy_arn == arn])
             for arn in role.attached_policy_arns
         ),
-        *((name, [row.statement for row in inline if row.policy == name]) for name in role.inline_policies),
+        *((name, [row for row in inline if row.policy == name]) for name in role.inline_policies),
     ]
-    boundary = [r.statement for r in rows if r.kind == "boundary" and r.policy_arn == role.boundary_arn]
+    boundary = [r for r in rows if r.kind == "boundary" and r.policy_arn == role.boundary_arn]
     missing = [name for name, found in own if not found]
     assumed = [
         f"the content of {name} is not in the inventory"
@@ -250,7 +254,7 @@ _STATEMENTS = {
 def _policy(inventory: Inventory, table: str, kind: str, name: str) -> Facts:
     """The resource policy of one bucket, repository or role, as far as it was read."""
     row = next((r for r in inventory.rows(table) if r.name == name), None)
-    statements = [r.statement for r in inventory.rows(_STATEMENTS[kind], **{kind: name})]
+    statements = inventory.rows(_STATEMENTS[kind], **{kind: name})
     count = row.policy_statements if row and "policy_statements" in TABLES[table].columns else len(statements)
     return {
         "policy": document(statements) if statements else None,

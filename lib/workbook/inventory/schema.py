@@ -116,4 +116,5 @@ STATEMENT: dict[str, Type | Column] = {
     "resources": Column(LIST, "with a leading ! where the policy says NotResource"),
     "conditions": Column(LIST, "such as aws:SecureTransport Bool false"),
     "statement": Column(DICT, "the statement as AWS returned it"),
+    "version": Column(ID, "version of the policy's language; 2008-10-17 if the policy names none"),
 }

@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from workbook.inventory.schema import Record
 
+OLDEST = "2008-10-17"
+"""The version of a policy that names none; it has no policy variables."""
+
 
 def document(policy: str | Mapping[str, Any] | None) -> Record:
     """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} without
@@ -24,9 +27,11 @@ def document(policy: str | Mapping[str, Any] | None) -> Record:
 
 def statements(policy: str | Mapping[str, Any] | None) -> list[Record]:
     """Rows with the columns of `schema.STATEMENT`, in document order; [] without a policy."""
+    found = document(policy)
+    version = found.get("Version") or OLDEST
     return [
-        _row(statement, position)
-        for position, statement in enumerate(_list(document(policy).get("Statement")), start=1)
+        {**_row(statement, position), "version": version}
+        for position, statement in enumerate(_list(found.get("Statement")), start=1)
     ]
 
 
