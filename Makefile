@@ -29,7 +29,7 @@ lab: $(STAMP)  ## open JupyterLab on the first notebook
 test: $(STAMP)  ## lint, then unit, stack, notebook and browser tests
 	@$(PYTHON) scripts/test.py
 
-quick: $(STAMP)  ## the inner loop: lint and the fast unit tests, in under a minute
+quick: $(STAMP)  ## the inner loop: lint, the fast unit tests and the cases, in under a minute
 	@$(PYTHON) scripts/test.py quick
 
 lint: $(STAMP)  ## ruff, mypy, terraform fmt, shellcheck

@@ -1,7 +1,7 @@
 """Lint and every test suite, several jobs at a time; ends with a one-line summary.
 
 `python scripts/test.py` runs everything; `python scripts/test.py lint unit` runs only the named suites, and
-`python scripts/test.py quick` runs lint and the unit tests that take less than a second, on every processor.
+`python scripts/test.py quick` runs lint and the unit tests and cases that take less than a second, on every processor.
 
 The stack is deployed once (`tests/seed.py`), with a checkpoint before page 05 and one when all of it is up. Suites and
 notebooks that need a deployed stack start from copies of these checkpoints as soon as they exist; the pages before 05
@@ -131,7 +131,7 @@ def jobs() -> list[Job]:
         Job("browser", "lab", (lab,), 1800, checkpoint=BEFORE_ECS),
         Job("stack", "emulator", emulator, 1200),
         Job("stack", "modules", (modules,), 1200),
-        Job("unit", "unit", ("tests/unit",)),
+        Job("unit", "unit", ("tests/unit", "tests/cases")),
         Job("notebooks", "saved", ("tests/notebooks/test_saved.py",)),
     ]
 
@@ -302,7 +302,9 @@ def main(names: list[str]) -> int:
     quick = names == ["quick"]
     wanted = [job for job in jobs() if not names or job.suite in names]
     if quick:
-        wanted = [Job("unit", "unit", ("tests/unit", "-m", "not slow", "-n", "auto", "--dist", "loadfile"))]
+        wanted = [
+            Job("unit", "unit", ("tests/unit", "tests/cases", "-m", "not slow", "-n", "auto", "--dist", "loadfile"))
+        ]
     pool = ThreadPoolExecutor(1)
     linter = pool.submit(lint) if not names or quick or "lint" in names else None
     scratch = Path(tempfile.mkdtemp(prefix="workbook-tests-"))

@@ -1,0 +1,93 @@
+"""The kinds of cases: what a case asks, and how it is answered.
+
+A kind is one function and one line in `KINDS`. The function gets the case; it returns the verdict in the words of the
+kind, and what was said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cases.changes import BadCase, changed, filled
+from workbook import access, network
+from workbook.claims import CLAIMS
+from workbook.claims.engine import View, judge_one
+from workbook.inventory import Inventory
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case, checked.
+
+    Attributes
+    ----------
+    kind : key of `KINDS`.
+    asked : what the case has under that key.
+    right : the right verdicts; usually one.
+    names : texts that the answer must contain.
+    change, unread : as in `changes.changed`.
+    """
+
+    id: str
+    kind: str
+    asked: Any
+    right: tuple[str, ...]
+    names: tuple[str, ...]
+    change: tuple[Mapping[str, Any], ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The saved inventory with the changes of the case."""
+        return changed([dict(one) for one in self.change], self.unread)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the product says: its verdict, and every text that goes with it."""
+
+    verdict: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`rights`: the verdicts a case may call right; none if they are free text."""
+
+    answer: Callable[[Case], Answer]
+    rights: tuple[str, ...] = ()
+
+
+def claim(case: Case) -> Answer:
+    """A claim, by its id, judged on the inventory."""
+    if case.asked not in CLAIMS:
+        raise BadCase(f"no claim {case.asked}")
+    problems = [{str(key): cell for key, cell in row.items()} for row in case.inventory.problems.to_dict("records")]
+    result = judge_one(CLAIMS[case.asked], View(case.inventory), problems, "embedded")
+    raised = [line.observed for line in result.evidence if line.resource == "this claim"]
+    if raised:  # A FAIL for the wrong cause.
+        return Answer("RAISED", "; ".join(raised))
+    lines = [f"{'' if line.ok else 'not '}ok: {line.resource}: {line.observed}" for line in result.evidence]
+    return Answer(result.verdict.value, "\n".join([result.reason, *lines]))
+
+
+def question(case: Case) -> Answer:
+    """Whether a request is allowed: the parameters of `access.can`."""
+    decision = access.can(case.inventory, **filled(case.asked))
+    return Answer(decision.verdict, decision.reason)
+
+
+def reach(case: Case) -> Answer:
+    """Whether a connection can be opened: the parameters of `network.reach`."""
+    answer = network.reach(case.inventory, **filled(case.asked))
+    return Answer(answer.verdict, answer.reason)
+
+
+KINDS: dict[str, Kind] = {
+    "claim": Kind(claim, ("PASS", "FAIL", "EXCEPTION", "CANNOT TELL", "N-A", "NOT TESTABLE HERE")),
+    "question": Kind(question, ("allow", "deny", "unknown")),
+    "reach": Kind(reach, ("yes", "no", "partly", "unknown")),
+}
