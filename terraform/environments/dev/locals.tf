@@ -6,7 +6,8 @@ locals {
   # Prefix of every name: alloy-{environment}-{project}.
   resource_prefix = join("-", ["alloy", local.environment, local.project_name])
 
-  # Region of the stack, and of the replica that survives if that region is lost.
+  # Region of the stack, and of the replica that survives if that region is lost. Destroy before you change them: a stack
+  # does not move.
   region         = "us-east-1"
   replica_region = "us-west-2"
 
@@ -28,13 +29,16 @@ locals {
   check_interval    = 30
   health_check_path = "/health"
 
-  # A shell in a running task. On AWS it needs a writable root file system, which the container does without for safety.
+  # A shell in a running task, as root. AWS's agent for it has to write to the root file system, so this makes it writable.
+  # Not tried on AWS: whether the agent starts in a container without Linux capabilities. If it does not, drop
+  # fewer of them in ecs.tf while you debug.
   enable_execute_command = false
 
   # ARN of an ACM certificate. If empty, the load balancer listens on HTTP only, since a certificate needs a domain.
   certificate_arn = ""
 
-  # Address ranges that may reach the application. The take-home's load balancer is public.
+  # Address ranges that may reach the application. The take-home's load balancer is public. With three zones, the network
+  # ACLs have room for 12 ranges, or 7 with HTTPS.
   allowed_cidrs = ["0.0.0.0/0"]
 
   # Days to keep logs in CloudWatch Logs.

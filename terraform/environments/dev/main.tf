@@ -33,7 +33,30 @@ provider "aws" {
   }
 }
 
-data "aws_caller_identity" "current" {}
+# Read first, so what locals.tf says is checked here, before anything is created.
+data "aws_caller_identity" "current" {
+  lifecycle {
+    precondition {
+      condition     = alltrue([for zone in local.availability_zones : startswith(zone, local.region)])
+      error_message = "These zones are not in ${local.region}: ${join(", ", [for zone in local.availability_zones : zone if !startswith(zone, local.region)])}. In locals.tf, change availability_zones together with region."
+    }
+
+    precondition {
+      condition     = local.container_port >= 1024 && local.container_port < 32768
+      error_message = "container_port is ${local.container_port}. Use 1024 to 32767: below that, only root may listen by default; above it, the network ACL would drop replies to the tasks' own connections."
+    }
+
+    precondition {
+      condition     = length(local.allowed_cidrs) > 0 && length(distinct(local.allowed_cidrs)) == length(local.allowed_cidrs)
+      error_message = "allowed_cidrs needs at least one range, and each range only once; got: ${join(", ", local.allowed_cidrs)}."
+    }
+
+    precondition {
+      condition     = length(local.allowed_cidrs) <= local.allowed_cidrs_most
+      error_message = "allowed_cidrs has ${length(local.allowed_cidrs)} ranges, and the network ACLs have room for ${local.allowed_cidrs_most}: AWS allows 20 rules in each direction. Merge ranges, or filter clients with AWS WAF."
+    }
+  }
+}
 
 data "aws_partition" "current" {}
 

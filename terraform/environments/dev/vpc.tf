@@ -14,66 +14,69 @@ locals {
   # ephemeral port, so an ACL alone cannot tell a reply from a new connection; the security groups do that. DNS, the
   # metadata services and time sync need no rule: traffic to Amazon's own resolver and link-local addresses is not
   # filtered.
-  public_inbound_acl_rules = concat(
-    # The tasks' calls to the internet, on their way to the NAT gateway, which is in this tier.
-    [for i, cidr in local.private_subnets : merge(local.https_port, {
-      rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # Replies from the internet to the NAT gateway, and from the tasks to the load balancer. They come from anywhere,
-    # since NAT preserves the address of the replying host.
-    [merge(local.ephemeral_ports, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-    # Clients of the load balancer.
-    flatten([for i, cidr in local.allowed_cidrs : [for j, port in local.app_ports : {
-      rule_number = 300 + 10 * i + j, rule_action = "allow", protocol = "tcp", from_port = port, to_port = port, cidr_block = cidr
-    }]]),
-  )
+  #
+  # A rule's number is the one given here plus its place in the list. Terraform changes rules by their place, several at
+  # once: if a number moved from one place to another, its new rule could be created before the old one is gone, which
+  # AWS rejects.
+  acl_rules = { for acl, rules in {
+    public_inbound = concat(
+      # The tasks' calls to the internet, on their way to the NAT gateway, which is in this tier.
+      [for cidr in local.private_subnets : merge(local.https_port, { after = 100, rule_action = "allow", cidr_block = cidr })],
+      # Replies from the internet to the NAT gateway, and from the tasks to the load balancer. They come from anywhere,
+      # since NAT preserves the address of the replying host.
+      [merge(local.ephemeral_ports, { after = 197, rule_action = "allow", cidr_block = "0.0.0.0/0" })],
+      # Clients of the load balancer.
+      [for client in setproduct(local.allowed_cidrs, local.app_ports) : {
+        after = 296, rule_action = "allow", from_port = client[1], to_port = client[1], cidr_block = client[0]
+      }],
+    )
 
-  public_outbound_acl_rules = concat(
-    # The load balancer to the tasks.
-    [for i, cidr in local.private_subnets : merge(local.task_port, {
-      rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # Replies from the internet that the NAT gateway returns to the tasks.
-    [for i, cidr in local.private_subnets : merge(local.ephemeral_ports, {
-      rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # The NAT gateway to the internet.
-    [merge(local.https_port, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-    # The load balancer's replies to its clients.
-    [for i, cidr in local.allowed_cidrs : merge(local.ephemeral_ports, {
-      rule_number = 300 + 10 * i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-  )
+    public_outbound = concat(
+      # The load balancer to the tasks.
+      [for cidr in local.private_subnets : merge(local.task_port, { after = 100, rule_action = "allow", cidr_block = cidr })],
+      # Replies from the internet that the NAT gateway returns to the tasks.
+      [for cidr in local.private_subnets : merge(local.ephemeral_ports, { after = 117, rule_action = "allow", cidr_block = cidr })],
+      # The NAT gateway to the internet.
+      [merge(local.https_port, { after = 194, rule_action = "allow", cidr_block = "0.0.0.0/0" })],
+      # The load balancer's replies to its clients.
+      [for cidr in local.allowed_cidrs : merge(local.ephemeral_ports, { after = 293, rule_action = "allow", cidr_block = cidr })],
+    )
 
-  private_inbound_acl_rules = concat(
-    # The load balancer to the tasks.
-    [for i, cidr in local.public_subnets : merge(local.task_port, {
-      rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # A task to an endpoint's address in another zone.
-    [for i, cidr in local.private_subnets : merge(local.https_port, {
-      rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # The container port is among the ephemeral ports that the next rule opens, so it is closed here to everything but
-    # the load balancer. No reply is lost as long as the port is below 32768, where Linux starts its own ephemeral
-    # range.
-    [merge(local.task_port, { rule_number = 190, rule_action = "deny", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-    # Replies from endpoints, from S3 through its gateway endpoint, and from the internet through the NAT gateway. The
-    # last two carry the public address of the replying host, not that of the gateway, hence 0.0.0.0/0.
-    [merge(local.ephemeral_ports, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
-  )
+    private_inbound = concat(
+      # The load balancer to the tasks.
+      [for cidr in local.public_subnets : merge(local.task_port, { after = 100, rule_action = "allow", cidr_block = cidr })],
+      # A task to an endpoint's address in another zone.
+      [for cidr in local.private_subnets : merge(local.https_port, { after = 117, rule_action = "allow", cidr_block = cidr })],
+      # The container port is among the ephemeral ports that the next rule opens, so it is closed here to everything but
+      # the load balancer. No reply is lost, because the port is below 32768, where Linux starts its own ephemeral range.
+      [merge(local.task_port, { after = 184, rule_action = "deny", cidr_block = "0.0.0.0/0" })],
+      # Replies from endpoints, from S3 through its gateway endpoint, and from the internet through the NAT gateway. The
+      # last two carry the public address of the replying host, not that of the gateway, hence 0.0.0.0/0.
+      [merge(local.ephemeral_ports, { after = 193, rule_action = "allow", cidr_block = "0.0.0.0/0" })],
+    )
 
-  private_outbound_acl_rules = concat(
-    # The tasks' replies to the load balancer.
-    [for i, cidr in local.public_subnets : merge(local.ephemeral_ports, {
-      rule_number = 100 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # Replies from an endpoint to a task in another zone.
-    [for i, cidr in local.private_subnets : merge(local.ephemeral_ports, {
-      rule_number = 120 + i, rule_action = "allow", protocol = "tcp", cidr_block = cidr
-    })],
-    # The tasks to endpoints, to S3, and through the NAT gateway to the public registry: HTTPS and nothing else.
-    [merge(local.https_port, { rule_number = 200, rule_action = "allow", protocol = "tcp", cidr_block = "0.0.0.0/0" })],
+    private_outbound = concat(
+      # The tasks' replies to the load balancer.
+      [for cidr in local.public_subnets : merge(local.ephemeral_ports, { after = 100, rule_action = "allow", cidr_block = cidr })],
+      # Replies from an endpoint to a task in another zone.
+      [for cidr in local.private_subnets : merge(local.ephemeral_ports, { after = 117, rule_action = "allow", cidr_block = cidr })],
+      # The tasks to endpoints, to S3, and through the NAT gateway to the public registry: HTTPS and nothing else.
+      [merge(local.https_port, { after = 194, rule_action = "allow", cidr_block = "0.0.0.0/0" })],
+    )
+    } : acl => [for place, rule in rules : {
+      rule_number = rule.after + place
+      rule_action = rule.rule_action
+      protocol    = "tcp"
+      from_port   = rule.from_port
+      to_port     = rule.to_port
+      cidr_block  = rule.cidr_block
+  }] }
+
+  # What `allowed_cidrs` has room for. A network ACL takes 20 rules in each direction, and counts its closing deny.
+  acl_room = 19
+  allowed_cidrs_most = min(
+    floor((local.acl_room - length(local.private_subnets) - 1) / length(local.app_ports)),
+    local.acl_room - 2 * length(local.private_subnets) - 1,
   )
 }
 
@@ -103,11 +106,11 @@ module "vpc" {
   manage_default_route_table     = true
 
   public_dedicated_network_acl  = true
-  public_inbound_acl_rules      = local.public_inbound_acl_rules
-  public_outbound_acl_rules     = local.public_outbound_acl_rules
+  public_inbound_acl_rules      = local.acl_rules.public_inbound
+  public_outbound_acl_rules     = local.acl_rules.public_outbound
   private_dedicated_network_acl = true
-  private_inbound_acl_rules     = local.private_inbound_acl_rules
-  private_outbound_acl_rules    = local.private_outbound_acl_rules
+  private_inbound_acl_rules     = local.acl_rules.private_inbound
+  private_outbound_acl_rules    = local.acl_rules.private_outbound
 
   enable_flow_log                                 = true
   flow_log_traffic_type                           = "ALL"
