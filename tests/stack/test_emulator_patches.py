@@ -174,6 +174,35 @@ def test_ec2_network_acl_closing_rule(moto: Client, embedded: Client) -> None:
     assert sorted(probe(embedded)) == [(32767, "deny", "-1", "0.0.0.0/0", egress) for egress in (False, True)]
 
 
+def test_ec2_managed_interfaces(moto: Client, embedded: Client) -> None:
+    def probe(client: Client) -> set[tuple[str, bool, int]]:
+        """Type, whether the address is in its subnet, and how many groups, of a NAT gateway's and an endpoint's."""
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="172.20.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="172.20.0.0/24")["Subnet"]["SubnetId"]
+        group = ec2.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
+        ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")
+        ec2.create_vpc_endpoint(
+            VpcId=vpc,
+            ServiceName="com.amazonaws.us-east-1.sts",
+            VpcEndpointType="Interface",
+            SubnetIds=[subnet],
+            SecurityGroupIds=[group],
+        )
+        found = ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkInterfaces"]
+        return {
+            (
+                i["InterfaceType"],
+                i["PrivateIpAddress"].startswith("172.20.0."),
+                sum(g["GroupId"] == group for g in i["Groups"]),
+            )
+            for i in found
+        }
+
+    assert ("interface", False, 0) in probe(moto)
+    assert probe(embedded) == {("nat_gateway", True, 0), ("vpc_endpoint", True, 1)}
+
+
 def test_ec2_rule_descriptions(moto: Client, embedded: Client) -> None:
     def setup(client: Client) -> tuple[Any, str, str, str]:
         ec2 = client("ec2")

@@ -9,8 +9,8 @@ from workbook.inventory import TABLES
 
 claim = claims_of("general")
 
-# Names that need no prefix: containers are named within their task.
-NOT_NAMED_BY_US = ("containers",)
+# Names that need no prefix: containers are named within their task, interfaces after their owner, lists by theirs.
+NOT_NAMED_BY_US = ("containers", "network_interfaces", "prefix_lists")
 TAGS = ("Environment", "ManagedBy", "Owner", "Project")
 
 

@@ -38,6 +38,8 @@ class Type(Enum):
     """One of AWS's own identifiers: it differs from run to run, is used in joins and is not displayed."""
     IDS = "ids", "object"
     """A list of them."""
+    ADDRESSES = "addresses", "object"
+    """A list of IP addresses or CIDRs for code: not displayed, and no identifiers either."""
 
     @property
     def dtype(self) -> str:
@@ -46,7 +48,7 @@ class Type(Enum):
 
     def default(self) -> Any:
         """The value of a column of this type in a row that does not mention it."""
-        if self in (Type.LIST, Type.IDS):
+        if self in (Type.LIST, Type.IDS, Type.ADDRESSES):
             return []
         if self is Type.DICT:
             return {}
@@ -54,7 +56,7 @@ class Type(Enum):
 
 
 TEXT, BOOL, INT, OPTIONAL_INT, FLOAT = Type.TEXT, Type.BOOL, Type.INT, Type.OPTIONAL_INT, Type.FLOAT
-LIST, DICT, ID, IDS = Type.LIST, Type.DICT, Type.ID, Type.IDS
+LIST, DICT, ID, IDS, ADDRESSES = Type.LIST, Type.DICT, Type.ID, Type.IDS, Type.ADDRESSES
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Table:
     @property
     def hidden(self) -> list[str]:
         """The columns that are there for joins and for code, and are not displayed."""
-        return [*self.identifiers, *(name for name, column in self.columns.items() if column.type is DICT)]
+        kinds = (DICT, ADDRESSES)
+        return [*self.identifiers, *(name for name, column in self.columns.items() if column.type in kinds)]
 
     @property
     def identifiers(self) -> list[str]:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from workbook.inventory.aws import Aws
+from workbook.inventory.interfaces import NETWORK_INTERFACES, network_interface
 from workbook.inventory.names import last, name_of, named, tags
 from workbook.inventory.rules import acl_entry, group_rule, security_group
 from workbook.inventory.schema import (
+    ADDRESSES,
     BOOL,
     DICT,
     ID,
@@ -28,12 +30,12 @@ from workbook.inventory.statements import document, statements, summary
 TABLES = (
     Table("vpcs", "vpc", "VPCs", {
         "name": TEXT, "cidr": TEXT, "dns_support": BOOL, "dns_hostnames": BOOL, "tags": DICT,
-        "vpc_id": ID,
+        "vpc_id": ID, "cidrs": Column(ADDRESSES, "all its ranges, IPv4 and IPv6"),
     }, key="vpc_id"),
     Table("subnets", "vpc", "Subnets", {
         "name": TEXT, "vpc": TEXT, "az": TEXT, "tier": Column(TEXT, "public if its route table leads to an internet gateway, else private"),
         "cidr": TEXT, "free_addresses": INT, "public_ip_on_launch": BOOL, "route_table": TEXT, "network_acl": TEXT,
-        "subnet_id": ID, "vpc_id": ID, "route_table_id": ID, "network_acl_id": ID,
+        "subnet_id": ID, "vpc_id": ID, "route_table_id": ID, "network_acl_id": ID, "ipv6_cidrs": ADDRESSES,
     }, key="subnet_id"),
     Table("internet_gateways", "vpc", "Internet gateways", {
         "name": TEXT, "vpc": TEXT, "internet_gateway_id": ID, "vpc_id": ID,
@@ -46,8 +48,8 @@ TABLES = (
         "subnet_ids": IDS,
     }),
     Table("nat_gateways", "vpc", "NAT gateways", {
-        "name": TEXT, "az": TEXT, "subnet": TEXT, "public_ip": TEXT, "state": TEXT,
-        "nat_gateway_id": ID, "subnet_id": ID, "vpc_id": ID,
+        "name": TEXT, "az": Column(TEXT, "None if it is regional"), "subnet": TEXT, "public_ip": TEXT, "state": TEXT,
+        "connectivity": Column(TEXT, "public or private"), "nat_gateway_id": ID, "subnet_id": ID, "vpc_id": ID,
     }, key="nat_gateway_id"),
     Table("endpoints", "vpc", "VPC endpoints", {
         "name": TEXT, "service": Column(TEXT, "short name, such as ecr.api"), "type": Column(TEXT, "Gateway or Interface"), "state": TEXT,
@@ -74,6 +76,12 @@ TABLES = (
         "description": TEXT, "from_port": OPTIONAL_INT, "to_port": OPTIONAL_INT,
         "group_id": ID, "peer_id": Column(ID, "CIDR or id"), "rule_id": ID,
     }, key="rule_id"),
+    Table("prefix_lists", "vpc", "Prefix lists that a rule or a route refers to, and your own", {
+        "name": TEXT, "owner": Column(TEXT, "AWS or an account"), "family": Column(TEXT, "IPv4 or IPv6"),
+        "entries": Column(LIST, "CIDRs"), "entry_count": Column(INT, "None if the entries were not read"),
+        "prefix_list_id": ID,
+    }, key="prefix_list_id"),
+    NETWORK_INTERFACES,
     Table("flow_logs", "vpc", "VPC flow logs", {
         "name": TEXT, "resource": Column(TEXT, "name of the VPC"), "traffic_type": TEXT, "destination_type": TEXT, "destination": Column(TEXT, "log group name"),
         "status": TEXT, "aggregation_seconds": INT, "role": TEXT, "flow_log_id": ID, "resource_id": ID,
@@ -129,14 +137,14 @@ def subnet_names(subnets: Iterable[Record]) -> dict[str, str]:
 
 
 def group_names(groups: Iterable[Record]) -> dict[str, str]:
-    return {g["GroupId"]: name_of(g, g["GroupName"]) for g in groups}
+    return {g["GroupId"]: name_of(g, g.get("GroupName") or g["GroupId"]) for g in groups}
 
 
 async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `vpc`."""
     network = Network(aws)
     every = [table.name for table in TABLES]
-    with_subnets = ["subnets", "routes", "nat_gateways", "endpoints", "nacl_entries"]
+    with_subnets = ["subnets", "routes", "nat_gateways", "endpoints", "nacl_entries", "network_interfaces"]
 
     async def group_rules() -> list[Record]:
         ids = sorted(
@@ -157,22 +165,36 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         return [rule for page in pages for rule in page]
 
     async def prefix_lists() -> list[Record]:
-        # Only needed if something refers to one, and only for names.
-        tables, rules = await asyncio.gather(
-            network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]), group_rules()
+        """The lists that something refers to and the account's own, each with its entries (None if refused)."""
+        reading = ["prefix_lists", "routes", "security_group_rules"]
+        found, tables, rules = await asyncio.gather(
+            aws.all("ec2", "describe_managed_prefix_lists", "PrefixLists", tables=reading),
+            network.of_vpcs("describe_route_tables", "RouteTables", ["routes", "subnets"]),
+            group_rules(),
         )
-        used = any(r.get("DestinationPrefixListId") for t in tables for r in t["Routes"]) or any(
-            r.get("PrefixListId") for r in rules
+        used = {route.get("DestinationPrefixListId") for table in tables for route in table.get("Routes") or []}
+        used |= {rule.get("PrefixListId") for rule in rules}
+        listed = [one for one in found if one.get("OwnerId") != "AWS" or one["PrefixListId"] in used]
+        entries = await asyncio.gather(
+            *(
+                aws.get(
+                    "ec2",
+                    "get_managed_prefix_list_entries",
+                    tables=["prefix_lists"],
+                    PrefixListId=one["PrefixListId"],
+                )
+                for one in listed
+            )
         )
-        if not used:
-            return []
-        return await aws.all(
-            "ec2", "describe_managed_prefix_lists", "PrefixLists", tables=["routes", "security_group_rules"]
-        )
+        return [
+            {**one, "Entries": None if answer is None else answer.get("Entries") or []}
+            for one, answer in zip(listed, entries, strict=True)
+        ]
 
     async def dns(vpc_id: str, attribute: str) -> bool | None:
         answer = await aws.get("ec2", "describe_vpc_attribute", tables=["vpcs"], VpcId=vpc_id, Attribute=attribute)
-        return None if answer is None else bool(answer[attribute[0].upper() + attribute[1:]]["Value"])
+        value = ((answer or {}).get(attribute[0].upper() + attribute[1:]) or {}).get("Value")
+        return None if value is None else bool(value)
 
     async def vpc_rows() -> list[Record]:
         found = await network.vpcs(every)
@@ -181,11 +203,12 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         return [
             {
                 "name": name_of(v, v["VpcId"]),
-                "cidr": v["CidrBlock"],
+                "cidr": v.get("CidrBlock"),
                 "dns_support": s,
                 "dns_hostnames": h,
                 "tags": tags(v),
                 "vpc_id": v["VpcId"],
+                "cidrs": _cidrs(v),
             }
             for v, s, h in zip(found, support, hostnames, strict=True)
         ]
@@ -202,6 +225,7 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         nats,
         endpoints,
         flow_logs,
+        interfaces,
     ) = await asyncio.gather(
         vpc_rows(),
         network.subnets(with_subnets),
@@ -213,41 +237,50 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         network.of_vpcs(
             "describe_internet_gateways", "InternetGateways", ["internet_gateways", "routes"], "attachment.vpc-id"
         ),
-        network.of_vpcs("describe_nat_gateways", "NatGateways", ["nat_gateways", "routes"], parameter="Filter"),
         network.of_vpcs(
-            "describe_vpc_endpoints", "VpcEndpoints", ["endpoints", "endpoint_policy_statements", "routes"]
+            "describe_nat_gateways",
+            "NatGateways",
+            ["nat_gateways", "routes", "network_interfaces"],
+            parameter="Filter",
+        ),
+        network.of_vpcs(
+            "describe_vpc_endpoints",
+            "VpcEndpoints",
+            ["endpoints", "endpoint_policy_statements", "routes", "network_interfaces"],
         ),
         network.of_vpcs("describe_flow_logs", "FlowLogs", ["flow_logs"], "resource-id", "Filter"),
+        network.of_vpcs("describe_network_interfaces", "NetworkInterfaces", ["network_interfaces"]),
     )
-    nats = [n for n in nats if n["State"] != "deleted"]
-    endpoints = [e for e in endpoints if e["State"].lower() != "deleted"]
+    nats = [n for n in nats if n.get("State") != "deleted"]
+    endpoints = [e for e in endpoints if str(e.get("State")).lower() != "deleted"]
     vpc_names = {v["vpc_id"]: v["name"] for v in vpcs}
     names = {
         **vpc_names,
         **subnet_names(subnets),
         **group_names(groups),
-        **{p["PrefixListId"]: p["PrefixListName"] for p in lists},
+        **{p["PrefixListId"]: p.get("PrefixListName") or p["PrefixListId"] for p in lists},
         **{i["InternetGatewayId"]: name_of(i, i["InternetGatewayId"]) for i in gateways},
         **{n["NatGatewayId"]: name_of(n, n["NatGatewayId"]) for n in nats},
-        **{e["VpcEndpointId"]: name_of(e, _short(e["ServiceName"], aws.scope.region)) for e in endpoints},
+        **{e["VpcEndpointId"]: name_of(e, _short(e.get("ServiceName"), aws.scope.region)) for e in endpoints},
         **{t["RouteTableId"]: name_of(t, "main" if _is_main(t) else t["RouteTableId"]) for t in route_tables},
-        **{a["NetworkAclId"]: name_of(a, "default" if a["IsDefault"] else a["NetworkAclId"]) for a in acls},
+        **{a["NetworkAclId"]: name_of(a, "default" if a.get("IsDefault") else a["NetworkAclId"]) for a in acls},
     }
     table_of = _table_of_subnets(subnets, route_tables)
-    acl_of = {association["SubnetId"]: a["NetworkAclId"] for a in acls for association in a.get("Associations", [])}
-    zone_of = {s["SubnetId"]: s["AvailabilityZone"] for s in subnets}
+    acl_of = {association["SubnetId"]: a["NetworkAclId"] for a in acls for association in a.get("Associations") or []}
+    zone_of = {s["SubnetId"]: s.get("AvailabilityZone") for s in subnets}
+    owners = _owners(nats, endpoints)
     return {
         "vpcs": vpcs,
         "subnets": _subnets(subnets, names, table_of, acl_of, _public(route_tables)),
         "internet_gateways": [
             {
                 "name": names[i["InternetGatewayId"]],
-                "vpc": names.get(a["VpcId"], a["VpcId"]),
+                "vpc": names.get(a.get("VpcId"), a.get("VpcId")),
                 "internet_gateway_id": i["InternetGatewayId"],
-                "vpc_id": a["VpcId"],
+                "vpc_id": a.get("VpcId"),
             }
             for i in gateways
-            for a in i["Attachments"]
+            for a in i.get("Attachments") or []
         ],
         "routes": _routes(route_tables, names, table_of),
         "nat_gateways": [_nat(n, names, zone_of) for n in nats],
@@ -260,36 +293,76 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         "nacl_entries": [
             acl_entry(e, a, names, [s for s, acl in acl_of.items() if acl == a["NetworkAclId"]])
             for a in acls
-            for e in a["Entries"]
+            for e in a.get("Entries") or []
         ],
         "security_groups": [security_group(g, names) for g in groups],
         "security_group_rules": [group_rule(r, names) for r in rules],
+        "prefix_lists": [_prefix_list(p) for p in lists],
+        "network_interfaces": [network_interface(i, names, owners) for i in interfaces],
         "flow_logs": [_flow_log(f, names) for f in flow_logs],
     }
 
 
-def _short(service: str, region: str) -> str:
-    return service.removeprefix(f"com.amazonaws.{region}.")
+def _cidrs(vpc: Record) -> list[str]:
+    blocks = [(b.get("CidrBlock"), b.get("CidrBlockState")) for b in vpc.get("CidrBlockAssociationSet") or []]
+    blocks += [
+        (b.get("Ipv6CidrBlock"), b.get("Ipv6CidrBlockState")) for b in vpc.get("Ipv6CidrBlockAssociationSet") or []
+    ]
+    used = {cidr for cidr, state in blocks if cidr and (state or {}).get("State", "associated") == "associated"}
+    return sorted(used | ({vpc["CidrBlock"]} if vpc.get("CidrBlock") else set()))
+
+
+def _owners(nats: Iterable[Record], endpoints: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """Interface id -> type and id of what it belongs to, as NAT gateways and endpoints themselves say."""
+    of_nats = {
+        address["NetworkInterfaceId"]: ("nat_gateway", nat["NatGatewayId"])
+        for nat in nats
+        for address in nat.get("NatGatewayAddresses") or []
+        if address.get("NetworkInterfaceId")
+    }
+    of_endpoints = {
+        id: ("vpc_endpoint", endpoint["VpcEndpointId"])
+        for endpoint in endpoints
+        for id in endpoint.get("NetworkInterfaceIds") or []
+    }
+    return {**of_nats, **of_endpoints}
+
+
+def _prefix_list(found: Record) -> Record:
+    entries = found["Entries"]
+    return {
+        "name": found.get("PrefixListName") or found["PrefixListId"],
+        "owner": found.get("OwnerId"),
+        "family": found.get("AddressFamily"),
+        "entries": sorted(entry["Cidr"] for entry in entries or [] if entry.get("Cidr")),
+        "entry_count": None if entries is None else len(entries),
+        "prefix_list_id": found["PrefixListId"],
+    }
+
+
+def _short(service: str | None, region: str) -> str:
+    return (service or "").removeprefix(f"com.amazonaws.{region}.")
 
 
 def _is_main(table: Record) -> bool:
-    return any(a.get("Main") for a in table.get("Associations", []))
+    return any(a.get("Main") for a in table.get("Associations") or [])
 
 
 def _table_of_subnets(subnets: Iterable[Record], route_tables: Iterable[Record]) -> dict[str, str]:
     """Subnet id -> route table id: its own, or else the main one of its VPC."""
     own = {
-        a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations", []) if a.get("SubnetId")
+        a["SubnetId"]: t["RouteTableId"] for t in route_tables for a in t.get("Associations") or [] if a.get("SubnetId")
     }
-    main = {t["VpcId"]: t["RouteTableId"] for t in route_tables if _is_main(t)}
-    return {s["SubnetId"]: table for s in subnets if (table := own.get(s["SubnetId"]) or main.get(s["VpcId"]))}
+    main = {t.get("VpcId"): t["RouteTableId"] for t in route_tables if _is_main(t)}
+    return {s["SubnetId"]: table for s in subnets if (table := own.get(s["SubnetId"]) or main.get(s.get("VpcId")))}
 
 
 def _public(route_tables: Iterable[Record]) -> dict[str, bool]:
     """Route table id -> whether it leads to an internet gateway."""
     return {
         t["RouteTableId"]: any(
-            str(r.get("GatewayId", "")).startswith("igw-") and r.get("State") != "blackhole" for r in t["Routes"]
+            str(r.get("GatewayId", "")).startswith("igw-") and r.get("State") != "blackhole"
+            for r in t.get("Routes") or []
         )
         for t in route_tables
     }
@@ -308,18 +381,24 @@ def _subnets(
         rows.append(
             {
                 "name": names[s["SubnetId"]],
-                "vpc": names.get(s["VpcId"], s["VpcId"]),
-                "az": s["AvailabilityZone"],
+                "vpc": names.get(s.get("VpcId", ""), s.get("VpcId")),
+                "az": s.get("AvailabilityZone"),
                 "tier": None if table is None else "public" if public[table] else "private",
                 "cidr": s.get("CidrBlock", ""),
-                "free_addresses": s["AvailableIpAddressCount"],
+                "free_addresses": s.get("AvailableIpAddressCount"),
                 "public_ip_on_launch": s.get("MapPublicIpOnLaunch"),
                 "route_table": names[table] if table else None,
                 "network_acl": names[acl] if acl else None,
                 "subnet_id": s["SubnetId"],
-                "vpc_id": s["VpcId"],
+                "vpc_id": s.get("VpcId"),
                 "route_table_id": table,
                 "network_acl_id": acl,
+                "ipv6_cidrs": sorted(
+                    block["Ipv6CidrBlock"]
+                    for block in s.get("Ipv6CidrBlockAssociationSet") or []
+                    if block.get("Ipv6CidrBlock")
+                    and (block.get("Ipv6CidrBlockState") or {}).get("State", "associated") == "associated"
+                ),
             }
         )
     return rows
@@ -329,7 +408,7 @@ def _routes(route_tables: Iterable[Record], names: Mapping[str, str], table_of: 
     rows = []
     for t in route_tables:
         users = [subnet for subnet, table in table_of.items() if table == t["RouteTableId"]]
-        for r in t["Routes"]:
+        for r in t.get("Routes") or []:
             destination = (
                 r.get("DestinationCidrBlock")
                 or r.get("DestinationIpv6CidrBlock")
@@ -347,7 +426,7 @@ def _routes(route_tables: Iterable[Record], names: Mapping[str, str], table_of: 
                     "target_type": kind,
                     "state": r.get("State", ""),
                     "route_table_id": t["RouteTableId"],
-                    "vpc_id": t["VpcId"],
+                    "vpc_id": t.get("VpcId"),
                     "destination_id": destination,
                     "target_id": target,
                     "subnet_ids": sorted(users),
@@ -364,28 +443,31 @@ def _target(route: Record) -> tuple[str, str]:
     return next(((str(route[key]), kind) for key, kind in _TARGETS.items() if route.get(key)), ("", "other"))
 
 
-def _nat(nat: Record, names: Mapping[str, str], zone_of: Mapping[str, str]) -> Record:
-    addresses = [a["PublicIp"] for a in nat.get("NatGatewayAddresses", []) if a.get("PublicIp")]
+def _nat(nat: Record, names: Mapping[str, str], zone_of: Mapping[str, str | None]) -> Record:
+    """A regional NAT gateway is in no subnet: its zone and subnet are None."""
+    addresses = [a["PublicIp"] for a in nat.get("NatGatewayAddresses") or [] if a.get("PublicIp")]
+    subnet = nat.get("SubnetId")
     return {
         "name": names[nat["NatGatewayId"]],
-        "az": zone_of.get(nat["SubnetId"]),
-        "subnet": names.get(nat["SubnetId"], nat["SubnetId"]),
+        "az": zone_of.get(subnet) if subnet else None,
+        "subnet": names.get(subnet, subnet) if subnet else None,
         "public_ip": ", ".join(addresses),
-        "state": nat["State"],
+        "state": nat.get("State"),
+        "connectivity": nat.get("ConnectivityType") or "public",
         "nat_gateway_id": nat["NatGatewayId"],
-        "subnet_id": nat["SubnetId"],
-        "vpc_id": nat["VpcId"],
+        "subnet_id": subnet,
+        "vpc_id": nat.get("VpcId"),
     }
 
 
 def _endpoint(endpoint: Record, names: Mapping[str, str], region: str) -> Record:
-    group_ids = [g["GroupId"] for g in endpoint.get("Groups") or []]
+    group_ids = [g["GroupId"] for g in endpoint.get("Groups") or [] if g.get("GroupId")]
     subnet_ids, table_ids = endpoint.get("SubnetIds") or [], endpoint.get("RouteTableIds") or []
     return {
         "name": names[endpoint["VpcEndpointId"]],
-        "service": _short(endpoint["ServiceName"], region),
-        "type": endpoint["VpcEndpointType"],
-        "state": endpoint["State"],
+        "service": _short(endpoint.get("ServiceName"), region),
+        "type": endpoint.get("VpcEndpointType"),
+        "state": endpoint.get("State"),
         "private_dns": bool(endpoint.get("PrivateDnsEnabled")),
         "subnets": named(names, subnet_ids),
         "route_tables": named(names, table_ids),
@@ -393,8 +475,8 @@ def _endpoint(endpoint: Record, names: Mapping[str, str], region: str) -> Record
         "policy_summary": summary(endpoint.get("PolicyDocument")),
         "policy": document(endpoint.get("PolicyDocument")),
         "endpoint_id": endpoint["VpcEndpointId"],
-        "vpc_id": endpoint["VpcId"],
-        "service_name": endpoint["ServiceName"],
+        "vpc_id": endpoint.get("VpcId"),
+        "service_name": endpoint.get("ServiceName"),
         "subnet_ids": sorted(subnet_ids),
         "route_table_ids": sorted(table_ids),
         "group_ids": sorted(group_ids),
@@ -407,13 +489,13 @@ def _flow_log(log: Record, names: Mapping[str, str]) -> Record:
         destination = destination.split(":log-group:", 1)[1].removesuffix(":*")
     return {
         "name": name_of(log, log["FlowLogId"]),
-        "resource": names.get(log["ResourceId"], log["ResourceId"]),
+        "resource": names.get(log.get("ResourceId", ""), log.get("ResourceId")),
         "traffic_type": log.get("TrafficType", ""),
         "destination_type": log.get("LogDestinationType", "cloud-watch-logs"),
         "destination": destination,
-        "status": log["FlowLogStatus"],
+        "status": log.get("FlowLogStatus"),
         "aggregation_seconds": log.get("MaxAggregationInterval"),
         "role": last(log.get("DeliverLogsPermissionArn")),
         "flow_log_id": log["FlowLogId"],
-        "resource_id": log["ResourceId"],
+        "resource_id": log.get("ResourceId"),
     }

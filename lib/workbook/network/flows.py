@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from workbook.inventory import TABLES, Inventory, Row
-from workbook.network.packets import span
+from workbook.network.traffic import of
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 # Ranges that the internet does not carry (RFC 1918, RFC 4193). `is_private` counts the documentation ranges too.
@@ -108,8 +108,7 @@ def _allows(rule: Row, peer: _Member) -> bool:
 
 def _meet(one: Row, other: Row) -> bool:
     """Whether two rules share a protocol and a port."""
-    (a, b), (c, d) = span(one), span(other)
-    return (one.protocol == other.protocol or "all" in (one.protocol, other.protocol)) and a <= d and c <= b
+    return bool(of(one) & of(other))
 
 
 def port(rule: Row) -> str:

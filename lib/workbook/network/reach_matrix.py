@@ -7,16 +7,16 @@ import pandas as pd
 from workbook.display import Rendered, table
 from workbook.inventory import Inventory
 from workbook.network.answer import MARKS, Reach
-from workbook.network.topology import Topology
-from workbook.network.walk import reach
+from workbook.network.engine import reach
+from workbook.network.places import Names
 
 COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "reason"]
 
 
-def questions(inventory: Inventory | Topology) -> list[tuple[str, str, int, str, str]]:
+def questions(inventory: Inventory | Names) -> list[tuple[str, str, int, str, str]]:
     """(source, target, port, source subnet, target subnet), for all load balancers, services, endpoints, NAT gateways,
     subnets and default groups read; by id where several resources share a name."""
-    net = inventory if isinstance(inventory, Topology) else Topology(inventory)
+    net = inventory if isinstance(inventory, Names) else Names(inventory)
     inventory = net.inventory
     services = inventory.rows("services") if "services" in inventory else ()
     tasks = [(net.called["services"][row.service_arn], row.container_port or 8080) for row in services]
@@ -57,15 +57,15 @@ def questions(inventory: Inventory | Topology) -> list[tuple[str, str, int, str,
     return [*((source, target, port, "", "") for source, target, port in asked), *across]
 
 
-def decide(inventory: Inventory | Topology) -> list[Reach]:
+def decide(inventory: Inventory | Names) -> list[Reach]:
     """The answer to each of `questions`, in order."""
-    net = inventory if isinstance(inventory, Topology) else Topology(inventory)
+    net = inventory if isinstance(inventory, Names) else Names(inventory)
     return [reach(net, s, t, p, source_subnet=near, target_subnet=far) for s, t, p, near, far in questions(net)]
 
 
 def matrix(inventory: Inventory) -> pd.DataFrame:
     """One row per question, with the columns `COLUMNS`. An empty subnet means all; verdicts: yes, no, partly, unknown."""
-    net = Topology(inventory)
+    net = Names(inventory)
     answers = zip(questions(net), decide(net), strict=True)
     rows = [(s, t, p, near, far, answer.verdict, answer.reason) for (s, t, p, near, far), answer in answers]
     return pd.DataFrame(rows, columns=COLUMNS)
