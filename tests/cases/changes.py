@@ -12,6 +12,7 @@ from typing import Any
 
 from workbook.claims.buckets import LOG_WRITERS
 from workbook.inventory import TABLES, Inventory
+from workbook.inventory.ecs import _container
 from workbook.inventory.statements import statements
 
 Record = dict[str, Any]
@@ -78,7 +79,9 @@ def placeholders() -> dict[str, str]:
 
 
 def filled(value: Any) -> Any:
-    """`value` with its placeholders filled in, at any depth."""
+    """`value` with its placeholders filled in, at any depth; `{none}` is None."""
+    if value == "{none}":
+        return None
     if isinstance(value, str):
         return _PLACEHOLDER.sub(_fill, value)
     if isinstance(value, list):
@@ -134,7 +137,7 @@ def _apply(change: Record, tables: Tables) -> None:
         raise BadCase(f"no table {name}")
     columns = set(TABLES[name].columns)
     named = {*where, *(change[ways[0]] if ways[0] in ("set", "add") else ())}
-    if strange := named - columns:
+    if strange := {column.split(".")[0] for column in named} - columns:
         raise BadCase(f"{name} has no column {', '.join(sorted(strange))}")
     rows = tables.setdefault(name, copy.deepcopy(_rows()[name]))
     matching = [row for row in rows if all(_matches(row[column], value) for column, value in where.items())]
@@ -150,19 +153,52 @@ def _matches(cell: Any, value: Any) -> bool:
 
 def _set(rows: list[Record], matching: list[Record], cells: Record) -> None:
     for row in matching:
-        row.update(copy.deepcopy(cells))
+        for path, value in cells.items():
+            _put(row, path, copy.deepcopy(value))
+
+
+def _put(record: Record, path: str, value: Any) -> None:
+    """Set what is at a path such as `environment.PORT`; "" below the first level takes it away."""
+    first, _, rest = path.partition(".")
+    if rest:
+        inner = record.get(first) or {}
+        record[first] = inner
+        _put(inner, rest, value)
+        if value == "":
+            inner.pop(rest, None)
+    else:
+        record[first] = value
 
 
 def _statement(rows: list[Record], matching: list[Record], statement: Record) -> None:
     for row in matching:
+        policy = {"Version": row.get("version") or "2012-10-17", "Statement": [copy.deepcopy(statement)]}
         kept = {} if "Sid" in statement else {"sid": row["sid"]}
-        row.update({**statements({"Statement": [copy.deepcopy(statement)]})[0], **kept})
+        row.update({**statements(policy)[0], "version": row.get("version", ""), **kept})
 
 
 def _amend(rows: list[Record], matching: list[Record], elements: Record) -> None:
     for row in matching:
+        if "definition" in row:
+            _redefine(row, elements)
+            continue
+        if "statement" not in row:
+            raise BadCase("amend changes statements and containers")
         whole = {**row["statement"], **elements}
         _statement(rows, [row], {element: value for element, value in whole.items() if value != ""})
+
+
+def _redefine(row: Record, elements: Record) -> None:
+    """Change a container's definition; the reader derives the row from it."""
+    definition = row["definition"]
+    for path, value in elements.items():
+        if path.startswith("environment."):
+            name = path.removeprefix("environment.")
+            others = [one for one in definition.get("environment", []) if one["name"] != name]
+            definition["environment"] = [*others, {"name": name, "value": value}]
+        else:
+            _put({"definition": definition}, f"definition.{path}", value)
+    row.update(_container(definition, {"taskDefinitionArn": f"task-definition/{row['task_definition']}"}))
 
 
 def _add(rows: list[Record], matching: list[Record], cells: Record) -> None:

@@ -16,9 +16,10 @@ parameters of `access.can` and `network.reach`.
 
 A change names a `table`, the rows `where` columns have a value (or a list that contains it), and one of:
 
-    set        columns and their new values
+    set        columns and their new values; `environment.PORT` is a key within a column
     statement  another policy statement, from which all columns of the row follow
-    amend      elements of the statement to replace; "" takes one away
+    amend      elements of the statement to replace; "" takes one away. Likewise of a container's definition, from which
+               the columns follow: `linuxParameters.capabilities.drop`, `environment.PORT`
     add        a new row: columns and values, beside those of the first row that matches `where`, if it is given
     remove     true
 
@@ -166,6 +167,20 @@ def test_a_changed_policy_changes_what_repeats_it() -> None:
     inventory = changed([{"table": "iam_statements", "where": where, "statement": sole}])
     assert inventory.by_key("policies")[policy.policy_arn].document["Statement"] == [sole]
     assert inventory.rows("iam_statements", policy=policy.name)[0].actions == ["s3:*"]
+
+
+def test_a_changed_container_is_what_its_definition_says() -> None:
+    where = {"name": "dashboard"}
+    elements = {"environment.PORT": "9090", "linuxParameters.capabilities.drop": [], "healthCheck": ""}
+    before, after = (
+        i.rows("containers", **where)[0]
+        for i in (saved(), changed([{**{"table": "containers", "where": where}, "amend": elements}]))
+    )
+    assert (before.dropped_capabilities, after.dropped_capabilities, after.health_check) == (["ALL"], [], "")
+    assert after.environment == {**before.environment, "PORT": "9090"}
+    unread = {"table": "containers", "where": where, "set": {"environment.A": "b", "read_only_root": "{none}"}}
+    assert (row := changed([unread]).rows("containers", **where)[0]).environment["A"] == "b"
+    assert row.read_only_root is None
 
 
 def test_nothing_changes_without_a_change() -> None:
