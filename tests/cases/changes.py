@@ -13,6 +13,7 @@ from typing import Any
 from workbook.claims.buckets import LOG_WRITERS
 from workbook.inventory import TABLES, Inventory
 from workbook.inventory.ecs import _container
+from workbook.inventory.rules import _ports
 from workbook.inventory.statements import statements
 
 Record = dict[str, Any]
@@ -233,14 +234,22 @@ _WAYS: dict[str, Callable[[list[Record], list[Record], Any], None]] = {
 
 
 def _follow(tables: Tables) -> None:
-    """Bring the cells that repeat a changed policy into line: documents, counts, and who is trusted."""
+    """Bring the cells that repeat a changed policy into line: documents, counts, who is trusted,
+    and the ports of a rule as text."""
 
     def rows(table: str) -> list[Record]:
         return tables.setdefault(table, copy.deepcopy(_rows()[table]))
 
     def of(table: str, column: str, value: Any) -> list[Record]:
-        return [row for row in tables[table] if row[column] == value]
+        return [row for row in tables[table] if column in row and row[column] == value]
 
+    for table in {"nacl_entries", "security_group_rules"} & set(tables):
+        for number, row in enumerate(tables[table]):
+            row.update(_ports(row["protocol"], row["from_port"], row["to_port"]))
+            if row.get("peer_type") == "cidr":
+                row["peer_id"] = row["peer"]
+            if len(of(table, "rule_id", row.get("rule_id"))) > 1:
+                row["rule_id"] = f"sgr-{number:017x}"
     if "role_trust_statements" in tables:
         for row in rows("roles"):
             trust = of("role_trust_statements", "role", row["name"])
