@@ -7,7 +7,7 @@ endif
 PYTHON := $(PREFIX)/bin/python
 STAMP := $(PREFIX)/.workbook-setup
 
-.PHONY: help setup walkthrough lab test quick lint audit bench notebooks doctor destroy clean lock
+.PHONY: help setup walkthrough lab test quick lint audit switches bench notebooks doctor destroy clean lock
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ lint: $(STAMP)  ## ruff, mypy, terraform fmt, shellcheck
 
 audit: $(STAMP)  ## a second opinion: checkov on HCL and plan, parliament on every policy, compared with the claims
 	@$(PYTHON) -m audit
+
+switches: $(STAMP)  ## every switch of locals.tf, alone and in pairs: half an hour
+	@$(PYTHON) -m pytest -p no:nbval -m long --timeout=1200 tests/stack/test_switches.py
 
 bench: $(STAMP)  ## compare the driver with bare Terraform, and the inventory with sequential calls
 	@$(PYTHON) -m bench

@@ -113,11 +113,11 @@ def jobs() -> list[Job]:
     for before, name in itertools.pairwise(chain):
         notebook[name].after = before
     emulator = [f"tests/stack/test_{name}.py" for name in ("branches", "emulator", "emulator_patches")]
-    checkpoints, examples, faults, modules = (
-        f"tests/stack/test_{name}.py" for name in ("checkpoints", "contributing", "faults", "modules")
+    checkpoints, examples, faults, modules, switches = (
+        f"tests/stack/test_{name}.py" for name in ("checkpoints", "contributing", "faults", "modules", "switches")
     )
     lab = "tests/browser/test_jupyterlab.py"
-    rest = [f"--ignore={path}" for path in (*emulator, checkpoints, examples, faults, modules)]
+    rest = [f"--ignore={path}" for path in (*emulator, checkpoints, examples, faults, modules, switches)]
     first = (*chain, BEFORE_ECS, "06_container")
     # Those first that wait longest once they can start; the last ones fill the gaps.
     return [
@@ -125,6 +125,7 @@ def jobs() -> list[Job]:
         Job("stack", "stack", ("tests/stack", *rest), 1200, checkpoint=DEPLOYED),
         Job("stack", "checkpoints", (checkpoints,), 1200, checkpoint=DEPLOYED),
         Job("stack", "contributing", (examples,), 1200, checkpoint=DEPLOYED),
+        Job("stack", "switches", (switches,), 1200, checkpoint=DEPLOYED),
         *(notebook[name] for name in sorted(notebook)),
         Job("stack", "faults", (faults,), 1200),
         Job("browser", "browser", ("tests/browser", f"--ignore={lab}"), 1800),
@@ -303,7 +304,11 @@ def main(names: list[str]) -> int:
     wanted = [job for job in jobs() if not names or job.suite in names]
     if quick:
         wanted = [
-            Job("unit", "unit", ("tests/unit", "tests/cases", "-m", "not slow", "-n", "auto", "--dist", "loadfile"))
+            Job(
+                "unit",
+                "unit",
+                ("tests/unit", "tests/cases", "-m", "not slow and not long", "-n", "auto", "--dist", "loadfile"),
+            )
         ]
     pool = ThreadPoolExecutor(1)
     linter = pool.submit(lint) if not names or quick or "lint" in names else None

@@ -67,9 +67,11 @@ class Deployment:
 
         Raises
         ------
-        WorkbookError : no such layer, Terraform rejects the configuration, or another plan or apply is running.
+        WorkbookError : no such layer, Terraform rejects the configuration, another plan or apply is running, or the
+            stack is deployed in another region.
         """
         driver = self.terraform()
+        self._check_regions()
         targets = sorted({address for layer in layers for address in layer_addresses(self.settings.directory, layer)})
         with self._watched(driver, ApplyProgress(progress) if progress else None):
             plan = driver.make_plan(targets, destroy=destroy, details=details)
@@ -224,6 +226,15 @@ class Deployment:
         return self._driver()
 
     # ── plumbing ──
+
+    def _check_regions(self) -> None:
+        """Terraform would look for what the state names in the new region, not find it, and forget it."""
+        elsewhere = sorted(self.run.regions() - {self.settings.region, self.settings.replica_region})
+        if elsewhere:
+            raise WorkbookError(
+                f"{self.environment} is deployed in {' and '.join(elsewhere)}, which locals.tf no longer names.",
+                "A stack does not move: set the regions back, destroy, then change them and deploy.",
+            )
 
     def _driver(self) -> Terraform:
         environ = self.target.environ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workbook import emulator
 from workbook.errors import WorkbookError
+from workbook.terraform.driver import Terraform
 from workbook.workbook import Workbook, open_workbook
 
 
@@ -39,3 +42,28 @@ def test_copies_of_the_account_exist_on_the_embedded_aws_only(home: Path, monkey
     for call in (wb.checkpoints, lambda: wb.checkpoint("a"), lambda: wb.restore("a"), lambda: wb.branch().__enter__()):
         with pytest.raises(WorkbookError, match="only work on the embedded AWS"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "bucket", "elsewhere"),
+    [
+        ({}, {}, ""),
+        ({"region": {"value": "us-east-1"}}, {"region": "us-west-2"}, ""),
+        ({"region": {"value": "eu-west-1"}}, {"region": "us-west-2"}, "eu-west-1"),
+        ({}, {"region": "us-east-1", "bucket_region": "eu-west-1"}, "eu-west-1"),
+        ({"region": {"value": "eu-west-1"}}, {"region": "eu-central-1"}, "eu-central-1 and eu-west-1"),
+    ],
+)
+def test_a_stack_in_other_regions_is_not_planned(
+    home: Path, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any], bucket: dict[str, str], elsewhere: str
+) -> None:
+    monkeypatch.setenv("WORKBOOK_TARGET", "http://127.0.0.1:9")
+    monkeypatch.setattr(Terraform, "make_plan", lambda *_, **__: (_ for _ in ()).throw(WorkbookError("Planned.")))
+    wb = Workbook("dev")
+    wb.run.create()
+    resource = {"mode": "managed", "type": "aws_s3_bucket", "name": "this", "instances": [{"attributes": bucket}]}
+    wb.run.state.write_text(json.dumps({"version": 4, "outputs": outputs, "resources": [resource]}))
+    expected = f"dev is deployed in {elsewhere}, which locals.tf no longer names" if elsewhere else "Planned"
+    for destroy in (False, True):
+        with pytest.raises(WorkbookError, match=expected):
+            wb.deployment.plan(destroy=destroy)

@@ -158,17 +158,39 @@ class RunDirectory:
         ------
         WorkbookError : the state file is not readable.
         """
+        return [resource for resource in self._state()["resources"] if resource.get("mode") == "managed"]
+
+    def regions(self) -> set[str]:
+        """Regions that the stack in the state is in: that of its output `region`, and those of its buckets.
+
+        Raises
+        ------
+        WorkbookError : the state file is not readable.
+        """
+        buckets = [
+            instance.get("attributes", {})
+            for resource in self.resources()
+            if resource["type"] == "aws_s3_bucket"
+            for instance in resource.get("instances", [])
+        ]
+        # `bucket_region` since version 6 of the provider.
+        found = {bucket.get("bucket_region") or bucket.get("region") for bucket in buckets}
+        if self.resources():
+            found.add(self._state().get("outputs", {}).get("region", {}).get("value"))
+        return found - {None, ""}
+
+    def _state(self) -> dict[str, Any]:
         try:
             text = self.state.read_text()
-            found = json.loads(text)["resources"] if text.strip() else []
+            found: dict[str, Any] = json.loads(text) if text.strip() else {"resources": []}
+            return found | {"resources": found["resources"]}
         except FileNotFoundError:
-            return []
+            return {"resources": []}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkbookError(
                 f"Could not read the state {self.state}: {error}.",
                 "Terraform keeps the previous one as terraform.tfstate.backup.",
             ) from error
-        return [resource for resource in found if resource.get("mode") == "managed"]
 
     def addresses(self) -> list[str]:
         """Addresses of the managed resources of the state, sorted, one each: `module.vpc.aws_subnet.public[0]`."""

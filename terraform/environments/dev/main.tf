@@ -47,8 +47,8 @@ data "aws_caller_identity" "current" {
     }
 
     precondition {
-      condition     = length(local.allowed_cidrs) > 0 && length(distinct(local.allowed_cidrs)) == length(local.allowed_cidrs)
-      error_message = "allowed_cidrs needs at least one range, and each range only once; got: ${join(", ", local.allowed_cidrs)}."
+      condition     = length(local.repeated_cidrs) == 0
+      error_message = "allowed_cidrs has a range twice: ${join(", ", local.repeated_cidrs)}."
     }
 
     precondition {

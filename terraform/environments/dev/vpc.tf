@@ -72,6 +72,8 @@ locals {
       cidr_block  = rule.cidr_block
   }] }
 
+  repeated_cidrs = distinct([for cidr in local.allowed_cidrs : cidr if length([for other in local.allowed_cidrs : other if other == cidr]) > 1])
+
   # What `allowed_cidrs` has room for. A network ACL takes 20 rules in each direction, and counts its closing deny.
   acl_room = 19
   allowed_cidrs_most = min(
