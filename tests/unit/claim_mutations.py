@@ -186,7 +186,7 @@ CASES: dict[str, Case] = {
             nat_gateway_id="nat-b",
             subnet_id=Id("subnet", subnet("public", "b")),
         ),
-        f"{P}-vpc-us-east-1b",
+        subnet("private", "b"),
     ),
     "VPC-ROUTE-TABLES": case(
         put("routes", {"route_table": f"{P}-vpc-public"}, main=True), subnet("public", "a"), "VPC-MAIN-ROUTE-TABLE"
@@ -277,6 +277,18 @@ CASES: dict[str, Case] = {
     ),
     "VPC-SG-ALB-OUT": case(add(SG, {"security_group": f"{P}-alb-sg", "direction": "egress"}, **WORLD), f"{P}-alb-sg"),
     "VPC-SG-ENDPOINT-IN": case(put(SG, {"security_group": f"{P}-endpoint-sg"}, **WITHIN), f"{P}-sts-endpoint"),
+    "VPC-NOTHING-ELSE": case(
+        add(
+            "network_interfaces",
+            {"type": "task"},
+            name="i-0123456789abcdef0",
+            type="instance",
+            network_interface_id="eni-new",
+            owner_id="i-0123456789abcdef0",
+            group_ids=[Id("group", f"{P}-vpc-default")],
+        ),
+        "i-0123456789abcdef0",
+    ),
     "VPC-RULES-ENFORCED": case(
         put("load_balancers", {}, group_ids=[Id("group", f"{P}-vpc-default"), Id("group", f"{P}-alb-sg")]), ALB
     ),

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_network
 from typing import Any
 
-from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence
+from workbook.claims.parties import internet as world
 from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, wildcard_actions
+from workbook.network.packets import Address, network
+from workbook.network.topology import Topology
 
 claim = claims_of("vpc")
 
-ANYWHERE = ("0.0.0.0/0", "::/0")
-# Addresses that no packet from the internet can carry: RFC 1918, and IPv6 unique local addresses.
-PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 # What a task needs from AWS: its bucket, its image, its logs.
 NEEDED_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "s3")
 # The bucket where ECR itself keeps image layers.
 LAYER_BUCKET = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
-
-
-def internet(peer: str) -> bool:
-    """Whether a CIDR contains internet addresses; False for the name of a security group or a prefix list."""
-    try:
-        network = ip_network(peer, strict=False)
-    except ValueError:
-        return False
-    return not any(isinstance(network, type(private)) and network.subnet_of(private) for private in PRIVATE)  # type: ignore[arg-type]
 
 
 def meant_private(view: View) -> list[Any]:
@@ -41,8 +31,12 @@ def vpcs_of(rows: Iterable[Any]) -> list[str]:
 
 @claim("VPC-OWN", "high", "The system runs in its own VPC, with private addresses.")
 def own(view: View) -> Iterator[Evidence]:
+    net = Topology(view, ())
     for vpc in view["vpcs"]:
-        yield evidence(vpc.name, vpc.cidr, view.scope.owns(vpc.name) and not internet(vpc.cidr))
+        ranges = list(dict.fromkeys((vpc.cidr, *(cidr for cidr in vpc.cidrs if ":" not in cidr))))
+        yield evidence(
+            vpc.name, ", ".join(ranges), view.scope.owns(vpc.name) and not any(net.public_part(cidr) for cidr in ranges)
+        )
 
 
 @claim("VPC-MULTI-AZ", "high", "Public and private subnets each span at least three Availability Zones.")
@@ -80,40 +74,59 @@ def no_auto_public_ip(view: View) -> Iterator[Evidence]:
         yield evidence(subnet.name, f"public address on launch: {'yes' if on else 'no'}", on is False)
 
 
+def ways_out(net: Topology, subnet: Any) -> tuple[dict[tuple[str, str], Any], list[str]]:
+    """The routes that packets from a subnet to the internet take, by destination and target; and which may take another,
+    because a prefix list was not read."""
+    choices = [net.taken(subnet, address) for address, _ in world(net, outward=True)]
+    taken = {(c.route.destination, c.route.target_id): c.route for c in choices if c.route is not None}
+    unsure = sorted({str(row.destination) for choice in choices for row in choice.unsure})
+    return {key: row for key, row in taken.items() if row.state != "blackhole" and row.target_type != "local"}, unsure
+
+
 @claim(
     "VPC-NAT",
     "high",
     "Private subnets reach the internet only through a NAT gateway in a public subnet.",
 )
 def nat(view: View) -> Iterator[Evidence]:
-    gateways, subnets = view.by_key("nat_gateways"), view.by_key("subnets")
+    net, subnets = Topology(view, ("routes",)), view.by_key("subnets")
     for subnet in meant_private(view):
-        out = [r for r in view["routes"] if r.route_table_id == subnet.route_table_id and r.destination in ANYWHERE]
-        through = [gateways.get(route.target_id) for route in out]
-        good = [
-            n
-            for n in through
-            if n and n.state == "available" and n.subnet_id in subnets and subnets[n.subnet_id].tier == "public"
-        ]
-        yield evidence(subnet.name, ", ".join(r.target for r in out) or "no way out", out and len(good) == len(out))
+        out, unsure = ways_out(net, subnet)
+        what = ", ".join(dict.fromkeys(str(route.target) for route in out.values())) or "no way out"
+        good = bool(out)
+        for route in out.values():
+            gateway = net.nats.get(route.target_id)
+            home = subnets.get(gateway.subnet_id) if gateway else None
+            fine = gateway and gateway.state == "available" and gateway.connectivity != "private"
+            good = bool(good and fine and home and home.tier == "public")
+        elsewhere = [r.target for r in out.values() if r.target_type == "other" and not r.target_id.startswith("eigw-")]
+        if unsure or elsewhere:
+            yield cannot_tell(subnet.name, f"{what}: where {', '.join((*unsure, *elsewhere))} leads is not modelled")
+        else:
+            yield evidence(subnet.name, what, good)
 
 
 @claim("VPC-NAT-PER-AZ", "medium", "Each zone has its own NAT gateway, so losing a zone does not cut off the others.")
 def nat_per_az(view: View) -> Iterator[Evidence]:
-    for gateway in view.rows("nat_gateways", state="available"):
-        gateways = view.rows("nat_gateways", state="available", vpc_id=gateway.vpc_id)
-        zones = {subnet.az for subnet in view.rows("subnets", vpc_id=gateway.vpc_id, tier="private")}
-        without = sorted(zones - {other.az for other in gateways})
-        if len(gateways) == 1 and without:
+    net = Topology(view, ("routes",))
+    for vpc in vpcs_of(view["nat_gateways"]):
+        gateways = view.rows("nat_gateways", state="available", vpc_id=vpc)
+        private = [subnet for subnet in meant_private(view) if subnet.vpc_id == vpc]
+        if len(gateways) == 1 and {subnet.az for subnet in private} - {gateways[0].az}:
             reason = (
                 "In dev one NAT gateway serves all zones to save cost; "
                 "one_nat_gateway_per_az in locals.tf gives each zone its own."
             )
-            yield accepted(gateway.name, f"the only one, in {gateway.az}", reason)
-        else:
-            yield evidence(
-                gateway.name, f"in {gateway.az}; zones without one: {', '.join(without) or 'none'}", not without
-            )
+            yield accepted(gateways[0].name, f"the only one, in {gateways[0].az}", reason)
+            continue
+        for subnet in private:
+            used = [net.nats.get(route.target_id) for route in ways_out(net, subnet)[0].values()]
+            what = ", ".join(f"{nat.name} in {nat.az}" if nat else "no NAT gateway" for nat in used) or "no way out"
+            if any(nat and not nat.subnet_id for nat in used):
+                yield cannot_tell(subnet.name, f"{what}: it is regional, and its addresses' zones are not read")
+            else:
+                good = used and all(nat and nat.state == "available" and nat.az == subnet.az for nat in used)
+                yield evidence(subnet.name, f"in {subnet.az}, leaves by {what}", good)
 
 
 @claim("VPC-ROUTE-TABLES", "low", "Each subnet uses a route table for its tier, never the VPC's main one.")
@@ -148,9 +161,10 @@ def endpoints(view: View) -> Iterator[Evidence]:
     for vpc in view["vpcs"]:
         for service in NEEDED_ENDPOINTS:
             found = view.rows("endpoints", vpc_id=vpc.vpc_id, service=service)
-            for endpoint in found:
+            available = [endpoint for endpoint in found if endpoint.state == "available"]
+            for endpoint in available or found:
                 what = f"{endpoint.type} endpoint, {endpoint.state}"
-                yield evidence(endpoint.name, what, endpoint.state == "available")
+                yield evidence(endpoint.name, what, endpoint in available)
             if not found:
                 yield evidence(service, f"no endpoint for {service}", False)
 
@@ -159,16 +173,29 @@ def endpoints(view: View) -> Iterator[Evidence]:
     "VPC-S3-ROUTE", "high", "Traffic from private subnets to S3 goes through the gateway endpoint, not the internet."
 )
 def s3_route(view: View) -> Iterator[Evidence]:
-    gateways = {e.endpoint_id for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
+    net = Topology(view, ("routes",))
+    gateways = {e.endpoint_id: e for e in view["endpoints"] if e.service == "s3" and e.type == "Gateway"}
+    lists = {route.destination_id: route.destination for route in view["routes"] if route.target_id in gateways}
+    to_s3 = [address for id, name in lists.items() for address in addresses_of(net, id, str(name))]
     for subnet in meant_private(view):
-        ways = [
-            r
-            for r in view["routes"]
-            if r.route_table_id == subnet.route_table_id and r.target_id in gateways and r.state == "active"
-        ]
-        yield evidence(
-            subnet.name, ", ".join(f"{r.destination} to {r.target}" for r in ways) or "no route to an S3 endpoint", ways
+        taken = [net.taken(subnet, address).route for address in to_s3]
+        ways = sorted({f"{route.destination} to {route.target}" for route in taken if route is not None})
+        good = taken and all(
+            route is not None
+            and route.state == "active"
+            and route.target_id in gateways
+            and gateways[route.target_id].state == "available"
+            for route in taken
         )
+        yield evidence(subnet.name, ", ".join(ways) or "no route to an S3 endpoint", good)
+
+
+def addresses_of(net: Topology, prefix_list: str, name: str) -> list[Address]:
+    """One address of each class of a prefix list's; if its entries were not read, the list as a whole."""
+    entries = net.lists.get(prefix_list)
+    if not entries:
+        return [Address(None, prefix_list, name)]
+    return [address for address, _ in net.classes(tuple(network(cidr) for cidr in entries))]
 
 
 @claim("VPC-ENDPOINT-SUBNETS", "medium", "Each interface endpoint has an address in every private subnet.")
@@ -178,7 +205,7 @@ def endpoint_subnets(view: View) -> Iterator[Evidence]:
         yield evidence(
             endpoint.name,
             f"in {len(endpoint.subnet_ids)} of {len(private)} private subnets",
-            private and set(endpoint.subnet_ids) == private,
+            private and private <= set(endpoint.subnet_ids),
         )
 
 
@@ -259,7 +286,7 @@ def flow_logs(view: View) -> Iterator[Evidence]:
         yield evidence(
             vpc.name,
             ", ".join(f"{log.traffic_type} to {log.destination}" for log in logs) or "no active flow log",
-            any(log.traffic_type == "ALL" for log in logs),
+            "ALL" in {log.traffic_type for log in logs} or {"ACCEPT", "REJECT"} <= {log.traffic_type for log in logs},
         )
 
 

@@ -1,48 +1,39 @@
-"""Claims about the firewall rules: network ACLs around subnets, security groups around resources."""
+"""Claims about the firewall rules: network ACLs around subnets, security groups around resources.
+
+Each asks the packet engine what a filter lets through, of all protocols and ports, and compares the sets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
-from workbook.claims.vpc import internet, meant_private
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence
+from workbook.claims.parties import ADMIN, EPHEMERAL, internet, members, only, others, over, strangers, within
+from workbook.claims.vpc import meant_private
+from workbook.network.packets import Address, Passage
+from workbook.network.topology import Topology
+from workbook.network.traffic import NOTHING, Traffic, of, ports, union
 
 claim = claims_of("vpc")
 
-ADMIN_PORTS = (22, 3389)
-FIRST_EPHEMERAL_PORT = 1024
+
+def acls_of(rows: Iterable[Any]) -> list[Any]:
+    """One row (of a subnet, or an entry) for each network ACL that some rows name, by name."""
+    found = {row.network_acl_id: row for row in rows if row.network_acl_id}
+    return sorted(found.values(), key=lambda row: (str(row.network_acl), row.network_acl_id))
 
 
-def covers(rule: Any, port: int) -> bool:
-    """Whether a rule covers a TCP port; None as a limit means every port."""
-    low, high = rule.from_port, rule.to_port
-    return rule.protocol in ("tcp", "all", "6") and (low is None or low <= port) and (high is None or port <= high)
-
-
-def entries(view: View, acl: str, direction: str) -> list[Any]:
-    """The entries of a network ACL in one direction, without the final deny that every ACL has."""
-    return [
-        e
-        for e in view["nacl_entries"]
-        if e.network_acl_id == acl and e.direction == direction and e.rule_number < 32767
-    ]
-
-
-def acls_of(subnets: Iterable[Any]) -> list[tuple[str, str]]:
-    """Ids and names of the network ACLs of some subnets, by name."""
-    found = {(subnet.network_acl_id, subnet.network_acl) for subnet in subnets}
-    return sorted(found, key=lambda acl: (str(acl[1]), str(acl[0])))
+def through_acls(view: View, rows: Iterable[Any], direction: str) -> Iterator[tuple[str, Passage]]:
+    """Name of each ACL, and what it lets through from or to the internet."""
+    net = Topology(view, ("nacl_entries",))
+    for row in acls_of(rows):
+        yield row.network_acl, over(internet(net), lambda address, row=row: net.through_acl(row, direction, address))  # type: ignore[misc]
 
 
 def rules_of(view: View, groups: Iterable[str], direction: str) -> list[Any]:
     """The rules of some security groups (ids) in one direction."""
     return [rule for rule in view.rows("security_group_rules", direction=direction) if rule.group_id in set(groups)]
-
-
-def from_internet(rule: Any) -> bool:
-    """Whether the peer of a security group's rule holds addresses of the internet."""
-    return rule.peer_type == "cidr" and internet(rule.peer)
 
 
 def groups_of(rows: Iterable[Any]) -> list[str]:
@@ -53,6 +44,29 @@ def groups_of(rows: Iterable[Any]) -> list[str]:
 def ports_of(rule: Any) -> str:
     """Such as tcp 443, or all."""
     return rule.protocol if rule.ports == rule.protocol else f"{rule.protocol} {rule.ports}"
+
+
+def container_ports(view: View) -> Traffic:
+    return union(ports("tcp", service.container_port) for service in view["services"] if service.container_port)
+
+
+def listening(view: View, balancers: Iterable[Any]) -> Traffic:
+    arns = {balancer.load_balancer_arn for balancer in balancers}
+    return union(ports("tcp", row.port) for row in view["listeners"] if row.load_balancer_arn in arns and row.port)
+
+
+def towards(view: View, rule: Any, table: str, fine: Traffic) -> Evidence:
+    """Evidence that a rule is about `fine` traffic only, and about nothing but the rows of one table."""
+    what = f"{ports_of(rule)} {'from' if rule.direction == 'ingress' else 'to'} {rule.peer}"
+    if rule.peer_type == "security_group":
+        having = members(view)[rule.peer_id]
+        return evidence(rule.security_group, what + others(having, table), only(having, table) and of(rule) <= fine)
+    if rule.peer_type == "prefix_list":
+        entries = Topology(view).lists.get(rule.peer_id)
+        if entries is None and of(rule) <= fine:
+            return cannot_tell(rule.security_group, f"{what}: its entries were not read")
+        return evidence(rule.security_group, what, entries is not None and not entries)
+    return evidence(rule.security_group, what, False)
 
 
 # ── network ACLs ──
@@ -72,13 +86,12 @@ def nacl_dedicated(view: View) -> Iterator[Evidence]:
 
 @claim("VPC-NACL-DEFAULT", "medium", "The default network ACL denies everything, so a forgotten subnet is cut off.")
 def nacl_default(view: View) -> Iterator[Evidence]:
-    for entry in view["nacl_entries"]:
-        if entry.is_default:
-            yield evidence(
-                entry.network_acl,
-                f"{entry.direction} {entry.rule_number}: {entry.action} {entry.cidr}",
-                entry.action == "deny",
-            )
+    net = Topology(view, ("nacl_entries",))
+    everywhere = [*net.everywhere(4), *net.everywhere(6)]
+    for acl in acls_of(view.rows("nacl_entries", is_default=True)):
+        for way in ("ingress", "egress"):
+            found = over(everywhere, lambda address, acl=acl, way=way: net.through_acl(acl, way, address))  # type: ignore[misc]
+            yield from within(acl.network_acl, found, NOTHING, f"{way}: denies everything", f" allowed, {way}")
 
 
 @claim(
@@ -87,32 +100,19 @@ def nacl_default(view: View) -> Iterator[Evidence]:
     "From the internet, private subnets accept only return traffic: ephemeral ports, except the containers' own.",
 )
 def nacl_private_in(view: View) -> Iterator[Evidence]:
-    ports = [service.container_port for service in view["services"] if service.container_port]
-    for acl, name in acls_of(meant_private(view)):
-        tried = entries(view, acl, "ingress")
-        for entry in tried:
-            if entry.action == "allow" and internet(entry.cidr):
-                whole = "::/0" if ":" in entry.cidr else "0.0.0.0/0"
-                before = [
-                    e
-                    for e in tried
-                    if e.action == "deny" and e.rule_number < entry.rule_number and e.cidr in (entry.cidr, whole)
-                ]
-                reached = [
-                    port for port in ports if covers(entry, port) and not any(covers(deny, port) for deny in before)
-                ]
-                what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}" + (
-                    f", port {reached[0]} open" if reached else ""
-                )
-                yield evidence(name, what, ports and not reached and (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT)
+    own = {service.container_port for service in view["services"]} - {None}
+    closed = union(ports(protocol, port) for port in own for protocol in ("tcp", "udp"))
+    for name, found in through_acls(view, meant_private(view), "ingress"):
+        if not own:
+            yield evidence(name, "no container port is known", False)
+        else:
+            yield from within(name, found, EPHEMERAL - closed, "nothing from the internet", " from the internet")
 
 
 @claim("VPC-NACL-PRIVATE-OUT", "medium", "Private subnets can reach the internet only over HTTPS.")
 def nacl_private_out(view: View) -> Iterator[Evidence]:
-    for acl, name in acls_of(meant_private(view)):
-        for entry in entries(view, acl, "egress"):
-            if entry.action == "allow" and internet(entry.cidr):
-                yield evidence(name, f"{entry.rule_number}: {ports_of(entry)} to {entry.cidr}", entry.ports == "443")
+    for name, found in through_acls(view, meant_private(view), "egress"):
+        yield from within(name, found, ports("tcp", 443), "nothing to the internet", " to the internet")
 
 
 @claim(
@@ -121,39 +121,41 @@ def nacl_private_out(view: View) -> Iterator[Evidence]:
     "From the internet, public subnets accept only the load balancer's ports and return traffic.",
 )
 def nacl_public_in(view: View) -> Iterator[Evidence]:
-    listening = {listener.port for listener in view["listeners"]}
-    for acl, name in acls_of(subnet for subnet in view["subnets"] if subnet.tier == "public"):
-        for entry in entries(view, acl, "ingress"):
-            if entry.action == "allow" and internet(entry.cidr):
-                one_port = entry.from_port == entry.to_port and entry.from_port in listening
-                yield evidence(
-                    name,
-                    f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}",
-                    one_port or (entry.from_port or 0) >= FIRST_EPHEMERAL_PORT,
-                )
+    fine = listening(view, view["load_balancers"]) | EPHEMERAL
+    for name, found in through_acls(view, view.rows("subnets", tier="public"), "ingress"):
+        yield from within(name, found, fine, "nothing from the internet", " from the internet")
 
 
 @claim("VPC-NACL-ADMIN-PORTS", "high", "No network ACL lets the internet reach SSH or RDP.")
 def nacl_admin_ports(view: View) -> Iterator[Evidence]:
-    opened = any(
-        rule.direction == "ingress" and from_internet(rule) and covers(rule, 3389)
-        for rule in view["security_group_rules"]
-    )
-    for entry in view["nacl_entries"]:
-        if entry.direction == "ingress" and entry.action == "allow" and internet(entry.cidr):
-            reached = [port for port in ADMIN_PORTS if covers(entry, port)]
-            what = f"{entry.rule_number}: {ports_of(entry)} from {entry.cidr}"
-            if reached == [3389] and entry.from_port >= FIRST_EPHEMERAL_PORT and not opened:
-                reason = (
-                    "3389 is one of the ephemeral ports for return traffic, which a "
-                    "stateless ACL must leave open; no security group opens it."
-                )
-                yield accepted(entry.network_acl, what, reason)
-            else:
-                yield evidence(entry.network_acl, what, not reached)
+    net = Topology(view, ("security_group_rules",))
+    opened = over(internet(net), lambda address: through_rules(net, list(net.groups), address)).possible
+    for name, found in through_acls(view, view["nacl_entries"], "ingress"):
+        reached, rdp = found.possible & ADMIN, ports("tcp", 3389) | ports("udp", 3389)
+        spans = [span for lane in found.possible.spans[:2] for span in lane if span[0] <= 3389 <= span[1]]
+        if (
+            reached
+            and reached <= rdp
+            and all(first >= 1024 and last > 3389 for first, last in spans)
+            and not opened & rdp
+        ):
+            reason = (
+                "3389 is one of the ephemeral ports for return traffic, which a "
+                "stateless ACL must leave open; no security group opens it."
+            )
+            yield accepted(name, f"{found.possible} from the internet", reason)
+        else:
+            yield from within(
+                name, Passage(found.sure & ADMIN, reached), NOTHING, "neither 22 nor 3389", " from the internet"
+            )
 
 
 # ── security groups ──
+
+
+def through_rules(net: Topology, groups: Iterable[str], address: Address) -> Passage:
+    """What the ingress rules of some groups together let in from an address outside the VPC."""
+    return net.through_groups(tuple(groups), "ingress", address, ())
 
 
 @claim(
@@ -176,36 +178,22 @@ def sg_default(view: View) -> Iterator[Evidence]:
     "Only the load balancer accepts connections from the internet, and only on the ports it listens on.",
 )
 def sg_world(view: View) -> Iterator[Evidence]:
-    balancers = groups_of(view["load_balancers"])
-    listening = {listener.port for listener in view["listeners"]}
+    net, having = Topology(view, ("security_group_rules",)), members(view)
     for group in view["security_groups"]:
-        world = [rule for rule in rules_of(view, [group.group_id], "ingress") if from_internet(rule)]
-        fine = all(
-            group.group_id in balancers and rule.from_port == rule.to_port and rule.from_port in listening
-            for rule in world
-        )
-        yield evidence(
-            group.name,
-            ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in world) or "closed to the internet",
-            fine,
-        )
+        found = over(internet(net), lambda address, id=group.group_id: through_rules(net, [id], address))  # type: ignore[misc]
+        own = [row for row in view["load_balancers"] if group.group_id in row.group_ids]
+        fine = listening(view, own) if only(having[group.group_id], "load_balancers") else NOTHING
+        also = others(having[group.group_id], "load_balancers") if own and found.possible else ""
+        yield from within(group.name, found, fine, "closed to the internet", f" from the internet{also}")
 
 
 @claim("VPC-SG-ADMIN-PORTS", "critical", "No security group opens SSH or RDP to the internet.")
 def sg_admin_ports(view: View) -> Iterator[Evidence]:
+    net = Topology(view, ("security_group_rules",))
     for group in view["security_groups"]:
-        reached = {
-            port
-            for rule in rules_of(view, [group.group_id], "ingress")
-            if from_internet(rule)
-            for port in ADMIN_PORTS
-            if covers(rule, port)
-        }
-        yield evidence(
-            group.name,
-            f"port {', '.join(map(str, sorted(reached)))} open" if reached else "neither 22 nor 3389",
-            not reached,
-        )
+        found = over(internet(net), lambda address, id=group.group_id: through_rules(net, [id], address))  # type: ignore[misc]
+        reached = Passage(found.sure & ADMIN, found.possible & ADMIN)
+        yield from within(group.name, reached, NOTHING, "neither 22 nor 3389", " open")
 
 
 @claim(
@@ -214,60 +202,66 @@ def sg_admin_ports(view: View) -> Iterator[Evidence]:
     "Tasks accept connections only from the load balancer, and only on the container's port.",
 )
 def sg_task_in(view: View) -> Iterator[Evidence]:
-    balancers = groups_of(view["load_balancers"])
     for service in view["services"]:
+        fine = ports("tcp", service.container_port) if service.container_port else NOTHING
         for rule in rules_of(view, service.group_ids, "ingress"):
-            one_port = rule.from_port == rule.to_port == service.container_port
-            yield evidence(
-                rule.security_group, f"{ports_of(rule)} from {rule.peer}", rule.peer_id in balancers and one_port
-            )
+            yield towards(view, rule, "load_balancers", fine)
+    for task in strangers(view):
+        if task.type == "task":
+            for rule in rules_of(view, task.group_ids, "ingress"):
+                yield evidence(task.name, f"of no service, accepts {ports_of(rule)} from {rule.peer}", False)
 
 
 @claim("VPC-SG-TASK-OUT", "high", "Tasks can connect only to AWS's endpoints, and only on port 443.")
 def sg_task_out(view: View) -> Iterator[Evidence]:
-    endpoints = groups_of(view["endpoints"])
     public_image = any(container.image.startswith("public.ecr.aws/") for container in view["containers"])
+    gateways = {row.endpoint_id for row in view["endpoints"] if row.type == "Gateway"}
+    served = {route.destination_id for route in view["routes"] if route.target_id in gateways}
+    lists = view.by_key("prefix_lists")
     for rule in rules_of(view, groups_of(view["services"]), "egress"):
-        https = rule.protocol == "tcp" and rule.ports == "443"
-        what = f"{ports_of(rule)} to {rule.peer}"
-        if https and rule.peer == "0.0.0.0/0" and public_image:
+        https, what = of(rule) <= ports("tcp", 443), f"{ports_of(rule)} to {rule.peer}"
+        if https and rule.peer_type == "cidr" and ":" not in rule.peer and public_image:
             reason = (
                 "The image is in public.ecr.aws, which no endpoint serves, so tasks can reach any address on 443 "
                 "through NAT; such connections can only start from the task."
             )
             yield accepted(rule.security_group, what, reason)
+        elif rule.peer_type == "prefix_list" and rule.peer_id in served:
+            yield evidence(rule.security_group, what, https)
+        elif https and rule.peer_type == "prefix_list" and rule.peer_id not in lists:
+            yield cannot_tell(rule.security_group, f"{what}: what it lists was not read")
         else:
-            yield evidence(
-                rule.security_group, what, https and (rule.peer_id in endpoints or rule.peer_type == "prefix_list")
-            )
+            yield towards(view, rule, "endpoints", ports("tcp", 443))
 
 
 @claim("VPC-SG-ALB-OUT", "high", "The load balancer can connect only to the tasks, and only on the container's port.")
 def sg_alb_out(view: View) -> Iterator[Evidence]:
-    tasks = groups_of(view["services"])
-    ports = {service.container_port for service in view["services"]}
     for rule in rules_of(view, groups_of(view["load_balancers"]), "egress"):
-        yield evidence(
-            rule.security_group,
-            f"{ports_of(rule)} to {rule.peer}",
-            rule.peer_id in tasks and rule.from_port == rule.to_port and rule.from_port in ports,
-        )
+        yield towards(view, rule, "services", container_ports(view))
 
 
 @claim("VPC-SG-ENDPOINT-IN", "high", "Endpoints accept only HTTPS, and only from the tasks.")
 def sg_endpoint_in(view: View) -> Iterator[Evidence]:
-    tasks = groups_of(view["services"])
-    for endpoint in view["endpoints"]:
-        if endpoint.type == "Interface":
-            rules = rules_of(view, endpoint.group_ids, "ingress")
-            fine = rules and all(
-                rule.peer_id in tasks and rule.protocol == "tcp" and rule.ports == "443" for rule in rules
-            )
-            yield evidence(
-                endpoint.name,
-                ", ".join(f"{ports_of(rule)} from {rule.peer}" for rule in rules) or "no inbound rules",
-                fine,
-            )
+    for endpoint in view.rows("endpoints", type="Interface"):
+        rules = rules_of(view, endpoint.group_ids, "ingress")
+        judged = [towards(view, rule, "services", ports("tcp", 443)) for rule in rules]
+        what = ", ".join(line.observed for line in judged) or "no inbound rules"
+        if judged and not any(line.against for line in judged) and not all(line.known for line in judged):
+            yield cannot_tell(endpoint.name, what)
+        else:
+            yield evidence(endpoint.name, what, judged and all(line.ok for line in judged))
+
+
+@claim(
+    "VPC-NOTHING-ELSE",
+    "medium",
+    "Everything with an address in the VPC belongs to the load balancer, the tasks, an endpoint or a NAT gateway.",
+)
+def nothing_else(view: View) -> Iterator[Evidence]:
+    unknown = {row.network_interface_id for row in strangers(view)}
+    for row in view["network_interfaces"]:
+        what = f"{row.type} {row.status} in {row.subnet or 'no subnet'}"
+        yield evidence(row.name, what, row.network_interface_id not in unknown)
 
 
 @claim("VPC-RULES-ENFORCED", "high", "Traffic that the rules do not allow is blocked.", limit="endpoint-policies")

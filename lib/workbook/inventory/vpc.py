@@ -467,7 +467,7 @@ def _endpoint(endpoint: Record, names: Mapping[str, str], region: str) -> Record
         "name": names[endpoint["VpcEndpointId"]],
         "service": _short(endpoint.get("ServiceName"), region),
         "type": endpoint.get("VpcEndpointType"),
-        "state": endpoint.get("State"),
+        "state": str(endpoint.get("State") or "").lower() or None,
         "private_dns": bool(endpoint.get("PrivateDnsEnabled")),
         "subnets": named(names, subnet_ids),
         "route_tables": named(names, table_ids),

@@ -80,7 +80,7 @@ def pieces(net: Topology, place: Place, target: bool = False) -> list[tuple[Addr
 def unclaimed(interfaces: Iterable[Row], others: Mapping[str, Iterable[Row]]) -> list[Row]:
     """The interfaces that belong to none of the `others`: services, load balancers, endpoints and NAT gateways.
 
-    A service's tasks have its groups, its subnets and a public address or none, as it says; a task that someone ran by
+    A service's tasks have its groups, its subnets, and no public address unless it says so; a task that someone ran by
     hand with the same settings is no different to a packet.
     """
     owners = {_owner(table, row) for table, rows in others.items() for row in rows}
@@ -92,7 +92,7 @@ def unclaimed(interfaces: Iterable[Row], others: Mapping[str, Iterable[Row]]) ->
         and not (
             row.type == "task"
             and any(
-                set(row.group_ids) == groups and row.subnet_id in subnets and bool(row.public) == public
+                set(row.group_ids) == groups and row.subnet_id in subnets and bool(row.public) <= public
                 for groups, subnets, public in tasks
             )
         )

@@ -17,6 +17,9 @@ LINUX_PORTS = (32768, 60999)
 ANY_CLIENT_PORTS = (1024, 65535)
 
 
+FILTERS = ("nacl_entries", "security_group_rules", "routes")
+
+
 class Source(Protocol):
     """An inventory, or what a claim sees of one."""
 
@@ -27,10 +30,13 @@ class Source(Protocol):
 
 
 class Topology:
-    """The network of an inventory. A table is read when it is first needed, and each decision is made once."""
+    """The network of an inventory. A table is read when it is first needed, and each decision is made once.
 
-    def __init__(self, inventory: Source) -> None:
-        self.inventory = inventory
+    `filters` are the tables whose ranges tell addresses apart: fewer, for a question about some filters only.
+    """
+
+    def __init__(self, inventory: Source, filters: tuple[str, ...] = FILTERS) -> None:
+        self.inventory, self.filters = inventory, filters
         self._decided: dict[tuple[Any, ...], Passage] = {}
         self._taken: dict[tuple[Any, ...], Choice] = {}
         self._classes: dict[tuple[Any, ...], list[tuple[Address, str]]] = {}
@@ -127,16 +133,20 @@ class Topology:
     @cached_property
     def _cidrs(self) -> list[tuple[Any, ...]]:
         """(version, first, last, name) of every range that a rule, a route or a prefix list names."""
-        named = {row.cidr for entries in self._acls.values() for row in entries}
-        named |= {r.peer for rules in self._rules.values() for r in rules if r.peer_type == "cidr"}
-        named |= {d for routes in self._tables.values() for r in routes if "/" in (d := str(r.destination_id))}
+        named, used = set(), set()
+        if "nacl_entries" in self.filters:
+            named |= {row.cidr for entries in self._acls.values() for row in entries}
+        if "security_group_rules" in self.filters:
+            named |= {r.peer for rules in self._rules.values() for r in rules if r.peer_type == "cidr"}
+        if "routes" in self.filters:
+            destinations = {str(row.destination_id) for routes in self._tables.values() for row in routes}
+            named |= {destination for destination in destinations if "/" in destination}
+            used = destinations & set(self.lists)
         found = [(*_bounds(network(cidr)), cidr) for cidr in named if cidr]
         # Where longest prefixes do not matter, the entries of a list need not be told apart; a route to it needs them.
-        used = {d for routes in self._tables.values() for r in routes if (d := str(r.destination_id)) in self.lists}
-        for id, entries in self.lists.items():
-            found += [
-                (*_bounds(network(cidr)), (id, network(cidr).prefixlen if id in used else 0)) for cidr in entries or ()
-            ]
+        for id, entries in self.lists.items() if self.filters != ("nacl_entries",) else ():
+            for cidr in entries or ():
+                found.append((*_bounds(network(cidr)), (id, network(cidr).prefixlen if id in used else 0)))
         return found
 
     def classes(
@@ -180,6 +190,14 @@ class Topology:
             for vpc in self.vpcs
             for cidr in dict.fromkeys((*([vpc.cidr] if vpc.cidr else []), *vpc.cidrs))
         )
+
+    def public_part(self, cidr: str) -> bool:
+        """Whether a range holds addresses that the internet routes."""
+        return bool(self.classes((network(cidr),), NOT_PUBLIC))
+
+    def everywhere(self, version: int) -> list[tuple[Address, str]]:
+        """Every address there is."""
+        return self.classes((network("0.0.0.0/0" if version == 4 else "::/0"),))
 
     def internet(self, version: int, outward: bool = False) -> list[tuple[Address, str]]:
         """The addresses of the internet: all public ones that are not the VPCs' own. `outward`, as targets, also without
