@@ -86,6 +86,7 @@ class View:
 
     def __init__(self, inventory: Inventory) -> None:
         self.scope: Scope = inventory.scope
+        self.taken_at = inventory.taken_at
         self.looked_at: set[str] = set()
         self._inventory = inventory
 
