@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workbook.claims.buckets import LOG_WRITERS
 from workbook.inventory import TABLES, Inventory
 from workbook.inventory.ecs import _container
 from workbook.inventory.rules import _ports
@@ -56,7 +55,6 @@ def placeholders() -> dict[str, str]:
     """Placeholders without a name in them, and what they stand for in the saved inventory."""
     inventory = saved()
     rule, task, vpc = (inventory.rows(table)[0] for table in ("bucket_replication_rules", "task_definitions", "vpcs"))
-    writers = [s for s in inventory.rows("bucket_policy_statements") if set(s.principals) & set(LOG_WRITERS)]
     exempt = next(s for s in inventory.rows("bucket_policy_statements") if s.sid == "DenyOutsideVpcEndpoint")
     roles = inventory.by_key("roles")
     return {
@@ -66,7 +64,7 @@ def placeholders() -> dict[str, str]:
         "replica_region": inventory.scope.replica_region,
         "data": rule.bucket,
         "replica": rule.destination,
-        "logs": writers[0].bucket,
+        "logs": inventory.by_key("buckets")[rule.bucket].logging_bucket,
         "task_role": task.task_role,
         "execution_role": task.execution_role,
         "replication_role": rule.role,
