@@ -253,6 +253,7 @@ def entrance_is(deployed: Deployed) -> None:
     assert deployed.cost("ecs")["public IPv4 address of the load balancer, for each zone"] == str(zones)
     for name in ("architecture", "ecs"):
         arrows = re.findall(r"Internet -> load balancer alb \((.*)\)", deployed.pictures[name].alt)
+        assert all(arrow in deployed.pictures[name].svg for arrow in arrows)
         sources = [""] if ranges == ["0.0.0.0/0"] else [f" from {cidr}" for cidr in ranges]
         assert sorted(arrows) == sorted(
             f":{port}{source}" for port in ((80, 443) if https else (80,)) for source in sources

@@ -574,3 +574,41 @@ def test_load_balancer_attributes_that_were_refused_leave_the_picture(inventory)
     )
     arrows = [flow for flow in sketch("architecture", refused).flows if flow.source.table == "load_balancers"]
     assert "access logs" not in [flow.label for flow in arrows] and arrows
+
+
+def admitting(inventory, ports, ranges):
+    """The load balancer's group lets these ranges in on these ports; its network ACL does anyway."""
+    (rule,) = [
+        row
+        for row in inventory.rows("security_group_rules", direction="ingress")
+        if row.peer == "0.0.0.0/0" and row.security_group.endswith("-alb-sg")
+    ]
+    rules = [row for row in inventory.rows("security_group_rules") if row is not rule]
+    more = [
+        rule.replaced(ports=str(port), from_port=port, to_port=port, peer=cidr, peer_id=cidr, rule_id=f"{port} {cidr}")
+        for port in ports
+        for cidr in ranges
+    ]
+    return inventory.replace(security_group_rules=[*rules, *more])
+
+
+@pytest.mark.parametrize("name", ["architecture", "ecs", "vpc"])
+def test_an_arrow_names_everything_that_it_stands_for(inventory, name):
+    ranges = ["198.51.100.0/24", "203.0.113.0/24"]
+    picture = sketch(name, admitting(inventory, [80], ranges))
+    labelled = [arrow.lines for arrow in picture.arrows if arrow.labels and arrow.labels[0].startswith(":80 ")]
+    assert labelled == [tuple(f":80 from {cidr}" for cidr in ranges)]
+    assert all(f":80 from {cidr}" in picture.measured() for cidr in ranges)
+
+
+def test_an_arrow_that_stands_for_many_says_how_many_more(inventory):
+    ranges = [f"198.51.{number}.0/24" for number in range(12)]
+    picture = sketch("ecs", admitting(inventory, [80], ranges))
+    (arrow,) = [arrow for arrow in picture.arrows if arrow.labels and arrow.labels[0].startswith(":80 ")]
+    assert arrow.lines == (*(f":80 from {cidr}" for cidr in ranges[:3]), "and 9 more")
+    assert all(f":80 from {cidr}" in render.describe(picture) for cidr in ranges)
+
+
+def test_mermaid_names_everything_that_an_arrow_stands_for(inventory):
+    text = mermaid(admitting(inventory, [80], ["198.51.100.0/24", "203.0.113.0/24"]))
+    assert '-->|":80 from 198.51.100.0/24<br/>:80 from 203.0.113.0/24"|' in text

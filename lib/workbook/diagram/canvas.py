@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ _HEADING = "heading"
 _PLAIN = {"shape": "plain", "fixedsize": "false", "width": "0", "height": "0"}
 # Points: length of an arrow's tip, and radius of a corner.
 _TIP, _ROUND = 8.0, 6.0
+_LABEL_LINES = 4
 
 # AWS's own colours for the things they stand for: public green, private teal, VPC purple, IAM red.
 _BOXES: dict[str, dict[str, str]] = {
@@ -207,9 +208,15 @@ class Picture(Diagram):  # type: ignore[misc]
         for start, end in product(tails, heads):
             self.flows[flow] = None
             self._kinds[kind] = None
-            if (start, end, kind) not in {(arrow.tail, arrow.head, arrow.kind) for arrow in self.arrows}:
-                self.arrows.append(Arrow(start, end, kind, label, kind if quiet else f"{kind} {flow.label}"))
-                label = ""
+            drawn = {(arrow.tail, arrow.head, arrow.kind): place for place, arrow in enumerate(self.arrows)}
+            place = drawn.get((start, end, kind))
+            if place is None:
+                self.arrows.append(
+                    Arrow(start, end, kind, (label,) if label else (), kind if quiet else f"{kind} {flow.label}")
+                )
+            elif label and label not in self.arrows[place].labels:
+                self.arrows[place] = replace(self.arrows[place], labels=(*self.arrows[place].labels, label))
+            label = ""
 
     def draws(self, key: Key) -> bool:
         """Whether a resource is in the picture so far."""
@@ -221,9 +228,12 @@ class Picture(Diagram):  # type: ignore[misc]
         """DOT source in which every card and every label is a node, for Graphviz to say how large they are."""
         self.labels[_HEADING] = self._heading()
         for arrow in self.arrows:
-            if arrow.label:
+            if arrow.lines:
+                text = '<BR ALIGN="LEFT"/>'.join(html.escape(line) for line in arrow.lines)
+                # The last line of several is aligned by what ends it.
+                end = '<BR ALIGN="LEFT"/>' if len(arrow.lines) > 1 else ""
                 self.labels[arrow.name] = (
-                    f'<<FONT COLOR="{_LINES[arrow.kind][0]["color"]}" POINT-SIZE="12">{html.escape(arrow.label)}</FONT>>'
+                    f'<<FONT COLOR="{_LINES[arrow.kind][0]["color"]}" POINT-SIZE="12">{text}{end}</FONT>>'
                 )
         graph = Digraph(graph_attr={"fontname": FONT}, node_attr={**self.dot.node_attr, **_PLAIN})
         for name, label in self.labels.items():
@@ -250,7 +260,7 @@ class Picture(Diagram):  # type: ignore[misc]
         frames = [side for rect in boxes.values() for side in borders(rect)]
         labelled = set()
         for arrow, way in ways.items():
-            if arrow.label and (arrow.bundle, way[-1]) not in labelled:
+            if arrow.lines and (arrow.bundle, way[-1]) not in labelled:
                 labelled.add((arrow.bundle, way[-1]))
                 labels[arrow.name] = beside(way, sizes[arrow.name], taken, frames)
                 taken.append(labels[arrow.name])
@@ -292,9 +302,18 @@ class Arrow:
     tail: str
     head: str
     kind: str
-    label: str
+    labels: tuple[str, ...]
+    """Of the flows that it stands for, each on a line."""
     bundle: str
     """Arrows of one bundle may share a stretch."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Its label; of more than four lines, the first three and how many more there are."""
+        if len(self.labels) <= _LABEL_LINES:
+            return self.labels
+        kept = self.labels[: _LABEL_LINES - 1]
+        return (*kept, f"and {len(self.labels) - len(kept)} more")
 
     @property
     def name(self) -> str:

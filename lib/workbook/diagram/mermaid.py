@@ -37,7 +37,7 @@ def mermaid(inventory: Inventory) -> str:
     lines = ["flowchart TB", *_inside(picture, picture.frame, ids, 1)]
     for arrow in picture.arrows:
         line = "-.->" if arrow.kind == "record" else "-->"
-        said = f'|"{arrow.label}"|' if arrow.label else ""
+        said = f'|"{"<br/>".join(arrow.lines)}"|' if arrow.lines else ""
         lines.append(f"  {ids[arrow.tail]} {line}{said} {ids[arrow.head]}")
     lines += [f"  classDef {kind} {style}" for kind, style in _STYLES.items()]
     for kind in _STYLES:
