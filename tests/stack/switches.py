@@ -114,11 +114,17 @@ def turned(names: Iterable[str]) -> dict[str, Verdict]:
 # ── the files ──
 
 
-def copy(project: Path) -> Path:
-    """Copy what Terraform reads to the directory `project`; returns the directory of the environments there."""
+def copy(project: Path, environment: str = "dev") -> Path:
+    """Copy what Terraform reads to the directory `project`, and dev to an `environment` of another name; returns the
+    directory of the environments there.
+    """
     for name in COPIED:
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    return project / "terraform" / "environments"
+    environments = project / "terraform" / "environments"
+    if environment != "dev":
+        shutil.copytree(environments / "dev", environments / environment)
+        edit(environments / environment, {"environment": f'"{environment}"'})
+    return environments
 
 
 def flip(environment: Path, names: Iterable[str], client: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,52 +111,59 @@ def verdicts(results: Results) -> dict[str, Verdict]:
 
 
 @contextmanager
-def account(stack: Any, names: tuple[str, ...], home: Path) -> Iterator[Workbook]:
-    """A copy of the deployed account; an empty one where a switch cannot be set in place."""
-    if all(SWITCHES[name].in_place for name in names):
+def account(stack: Any, names: tuple[str, ...], environment: str, home: Path) -> Iterator[Workbook]:
+    """A copy of the deployed account; an empty one for another environment, or where a switch cannot be set in place."""
+    if environment == "dev" and all(SWITCHES[name].in_place for name in names):
         with stack.workbook.branch() as workbook:
             yield workbook
     else:
         try:
-            yield Workbook("dev", home)
+            yield Workbook(environment, home)
         finally:
             branches.stop_all(home)
 
 
-def test_set_together(stack: Any, as_deployed: dict[str, Verdict], tmp_path: Path, monkeypatch: Any) -> None:
-    check(stack, as_deployed, IN_PLACE, tmp_path, monkeypatch)
+@pytest.fixture
+def check(stack: Any, as_deployed: dict[str, Verdict], tmp_path: Path, monkeypatch: Any) -> Callable[..., None]:
+    """Deploys an environment under some switches, and compares everything with its `locals.tf`."""
+
+    def run(names: tuple[str, ...], environment: str = "dev") -> None:
+        environments = copy(tmp_path / "project", environment)
+        monkeypatch.setattr(settings, "ENVIRONMENTS", environments)
+        with account(stack, names, environment, tmp_path / "home") as workbook:
+            flip(environments / environment, names, workbook.client)
+            # Opened again: it reads names and regions from `locals.tf`.
+            workbook = Workbook(environment, workbook.run.home)
+            plan = workbook.plan()
+            assert not plan.empty
+            workbook.apply(plan)
+            second = workbook.plan()
+            assert second.empty, second.rendered().text
+            deployed = Deployed(workbook, values(environments / environment))
+            found, expected = verdicts(workbook.claims()), {**as_deployed, **turned(names)}
+            assert {claim: found[claim] for claim in found if found[claim] != expected[claim]} == {}
+            assert set(found) == set(expected)
+            assert deployed.access[~deployed.access["agrees"]].to_dict("records") == []
+            for says in (network_is, firewalls_are, service_is, entrance_is, region_is, tables_are_shown):
+                says(deployed)
+
+    return run
+
+
+def test_set_together(check: Callable[..., None]) -> None:
+    check(IN_PLACE)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("names", [*ALONE, *PAIRS], ids="+".join)
-def test_set(
-    names: tuple[str, ...], stack: Any, as_deployed: dict[str, Verdict], tmp_path: Path, monkeypatch: Any
-) -> None:
-    check(stack, as_deployed, names, tmp_path, monkeypatch)
+def test_set(names: tuple[str, ...], check: Callable[..., None]) -> None:
+    check(names)
 
 
-def check(
-    stack: Any, as_deployed: dict[str, Verdict], names: tuple[str, ...], tmp_path: Path, monkeypatch: Any
-) -> None:
-    environments = copy(tmp_path / "project")
-    monkeypatch.setattr(settings, "ENVIRONMENTS", environments)
-    with account(stack, names, tmp_path / "home") as workbook:
-        flip(environments / "dev", names, workbook.client)
-        # Opened again: it reads names and regions from `locals.tf`.
-        workbook = Workbook("dev", workbook.run.home)
-        plan = workbook.plan()
-        assert not plan.empty
-        workbook.apply(plan)
-        second = workbook.plan()
-        assert second.empty, second.rendered().text
-        deployed = Deployed(workbook, values(environments / "dev"))
-        found = verdicts(workbook.claims())
-        assert {claim: found[claim] for claim in found if found[claim] != as_deployed[claim]} == {
-            claim: verdict for claim, verdict in turned(names).items() if verdict != as_deployed[claim]
-        }
-        assert deployed.access[~deployed.access["agrees"]].to_dict("records") == []
-        for says in (network_is, firewalls_are, service_is, entrance_is, region_is, tables_are_shown):
-            says(deployed)
+@pytest.mark.long
+def test_production(check: Callable[..., None]) -> None:
+    """A copy of the environment with another name and the values that production would have."""
+    check(("nat-per-zone", "three-tasks", "certificate", "keep-data", "deployers"), "prod")
 
 
 # ── what is shown is what locals.tf says ──

@@ -383,3 +383,26 @@ def test_unknown_names_are_refused_with_what_there_is() -> None:
     with pytest.raises(WorkbookError, match="was not checked"):
         results()["S3-NOTHING"]
     assert set(BY_KEY) < set(GROUPS)
+
+
+def test_what_dev_may_save_on_is_no_exception_elsewhere(dev: Inventory) -> None:
+    """One NAT gateway for all zones: accepted in dev, false in production."""
+    scope = replace(dev.scope, prefix="alloy-prod-take-home")
+    production = Inventory.from_tables({name: dev[name] for name in dev}, scope, dev.taken_at)
+    found = [judge(inventory)["VPC-NAT-PER-AZ"] for inventory in (dev, production)]
+    assert [result.verdict for result in found] == [Verdict.EXCEPTION, Verdict.FAIL]
+
+
+def test_a_listener_without_tls_does_not_say_that_there_is_none(dev: Inventory) -> None:
+    (plain,) = dev.rows("listeners")
+    https = plain.replaced(
+        protocol="HTTPS", port=443, listener_arn="https", ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06"
+    )
+    reasons = {
+        len(rows): [line.reason for line in judge(dev.replace(listeners=rows))["ALB-TLS-POLICY"].evidence]
+        for rows in ([plain], [plain, https])
+    }
+    assert reasons == {
+        1: ["There is no HTTPS listener until a certificate is set."],
+        2: ["It has no TLS; ALB-HTTPS judges it.", ""],
+    }

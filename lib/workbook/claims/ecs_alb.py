@@ -49,6 +49,7 @@ def https(view: View) -> Iterator[Evidence]:
 
 @claim("ALB-TLS-POLICY", "high", "HTTPS listeners reject everything below TLS 1.2.")
 def tls_policy(view: View) -> Iterator[Evidence]:
+    https = any(listener.protocol == "HTTPS" for listener in view["listeners"])
     for listener in view["listeners"]:
         if listener.protocol == "HTTPS":
             yield evidence(
@@ -58,7 +59,9 @@ def tls_policy(view: View) -> Iterator[Evidence]:
             yield not_applicable(
                 listener.load_balancer,
                 f"{listener.protocol} {listener.port}",
-                "There is no HTTPS listener until a certificate is set.",
+                "It has no TLS; ALB-HTTPS judges it."
+                if https
+                else "There is no HTTPS listener until a certificate is set.",
             )
 
 

@@ -112,7 +112,8 @@ def nat_per_az(view: View) -> Iterator[Evidence]:
     for vpc in vpcs_of(view["nat_gateways"]):
         gateways = view.rows("nat_gateways", state="available", vpc_id=vpc)
         private = [subnet for subnet in meant_private(view) if subnet.vpc_id == vpc]
-        if len(gateways) == 1 and {subnet.az for subnet in private} - {gateways[0].az}:
+        in_dev = "-dev-" in view.scope.prefix
+        if in_dev and len(gateways) == 1 and {subnet.az for subnet in private} - {gateways[0].az}:
             reason = (
                 "In dev one NAT gateway serves all zones to save cost; "
                 "one_nat_gateway_per_az in locals.tf gives each zone its own."
