@@ -16,6 +16,7 @@ from workbook import access, network
 from workbook.claims import CLAIMS
 from workbook.claims.engine import View, judge_one
 from workbook.inventory import Inventory
+from workbook.network.flows import network_flows
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,28 @@ def reach(case: Case) -> Answer:
     return Answer(answer.verdict, answer.reason)
 
 
+def matrix(case: Case) -> Answer:
+    """A row of the table of what reaches what: its source, target and port."""
+    asked = filled(case.asked)
+    table = network.matrix(case.inventory)
+    rows = table[(table.source == asked["source"]) & (table.target == asked["target"]) & (table.port == asked["port"])]
+    found = rows[rows.from_subnet == ""].to_dict("records")
+    if len(found) != 1:
+        raise BadCase(f"{len(found)} rows of the matrix from {asked['source']} to {asked['target']}")
+    return Answer(found[0]["verdict"], found[0]["reason"])
+
+
+def picture(case: Case) -> Answer:
+    """Whether the pictures draw an arrow from what is in one table (`generic`: the internet) to what is in another."""
+    ends = case.asked["source"], case.asked["target"]
+    arrows = [flow for flow in network_flows(case.inventory) if (flow.source.table, flow.target.table) == ends]
+    return Answer("arrow" if arrows else "no arrow", "\n".join(map(str, arrows)))
+
+
 KINDS: dict[str, Kind] = {
     "claim": Kind(claim, ("PASS", "FAIL", "EXCEPTION", "CANNOT TELL", "N-A", "NOT TESTABLE HERE")),
     "question": Kind(question, ("allow", "deny", "unknown")),
     "reach": Kind(reach, ("yes", "no", "partly", "unknown")),
+    "matrix": Kind(matrix, ("yes", "no", "partly", "unknown")),
+    "picture": Kind(picture, ("arrow", "no arrow")),
 }

@@ -11,8 +11,9 @@ A case is a `[[case]]` of a file `<area>.toml`:
     change  optional: changes to the saved inventory of the dev environment
     unread  optional: tables that could not be read completely
 
-and what it asks, which is one of the keys of `kinds.KINDS`: `claim = "S3-TLS"`, or `question` and `reach` with the
-parameters of `access.can` and `network.reach`.
+and what it asks, which is one of the keys of `kinds.KINDS`: `claim = "S3-TLS"`; `question` and `reach` with the
+parameters of `access.can` and `network.reach`; `matrix` with source, target and port of a row of the table of what
+reaches what; `picture` with the tables that an arrow leads from and to.
 
 A change names a `table`, the rows `where` columns have a value (or a list that contains it), and one of:
 
