@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from workbook import access, compliance, layers, network
-from workbook.access import Decision, access_matrix
+from workbook.access import Decision, access_matrix, escalation_matrix
+from workbook.access.escalation import escalations
 from workbook.claims import Results, judge
 from workbook.comparison.cost import monthly, on_top
 from workbook.comparison.versions import compare
@@ -251,6 +252,10 @@ class Workbook:
     def access_matrix(self) -> Rendered:
         """Who may do what: each of the author's questions, with the expected answer and the decision."""
         return access_matrix.rendered(access_matrix.matrix(self.inventory()), self.settings.prefix)
+
+    def escalation(self) -> Rendered:
+        """Who could get more permissions than it was given: every known path, with what stops it."""
+        return escalation_matrix.rendered(escalations(self.inventory()), self.settings.prefix)
 
     def compliance(self, framework: str | None = None) -> Rendered:
         """Which controls the claims support, on the live account: evidence for an auditor, not a certificate.

@@ -29,7 +29,8 @@ from typing import Any
 
 import pytest
 
-from workbook.access.escalation import Escalation, Principal, escalations
+from workbook.access.escalation import Escalation, escalations
+from workbook.access.escalation_asking import Principal
 from workbook.access.escalation_paths import paths
 from workbook.access.evaluation import Caller
 from workbook.access.policies import parse_policy

@@ -9,65 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Protocol
+from dataclasses import dataclass
 
-from workbook.access.account import Account, Rows
+from workbook.access.escalation_asking import Desk, Principal, Snapshot
 from workbook.access.escalation_paths import EscalationPath, paths, things
-from workbook.access.evaluation import Caller, Target, action_matches, resource_pattern
-from workbook.access.patterns import combinations
-from workbook.access.policies import Policy, Statement, parse_policy
-from workbook.access.proofs import Prover, Where
-from workbook.access.requests import fixed_keys, within
-from workbook.inventory.names import last
+from workbook.access.evaluation import action_matches
 
 DENIED, BOUNDARY, SILENT, UNSUITABLE = "denied", "boundary", "no Allow", "nothing suits"
 """What stops a path: a Deny; a boundary that does not allow it; policies that do not; or that nothing it would be allowed
 on is of any use.
 """
-
-# Temporary credentials live for 36 hours at most.
-_LONGEST_SESSION = timedelta(hours=36)
-_TIMES = frozenset({"aws:currenttime", "aws:epochtime", "aws:tokenissuetime"})
-
-_EVERYTHING = parse_policy(
-    "everything", {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-)
-
-
-class Snapshot(Rows, Protocol):
-    """What is needed of an inventory; the view of a claim has it too."""
-
-    @property
-    def taken_at(self) -> datetime: ...
-
-
-@dataclass(frozen=True)
-class Principal:
-    """A role or user that may try.
-
-    Attributes
-    ----------
-    policies : ARNs of the managed policies attached to it or to its groups.
-    groups : ARNs of the groups a user is in.
-    profile : whether a role is in an instance profile.
-    """
-
-    caller: Caller
-    policies: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    profile: bool = False
-
-    @property
-    def arn(self) -> str:
-        return self.caller.arn or ""
-
-    @cached_property
-    def own_policies(self) -> tuple[str, ...]:
-        """Those that can be edited: AWS's own cannot."""
-        return tuple(arn for arn in self.policies if arn.split(":")[4] == self.caller.account)
 
 
 @dataclass(frozen=True)
@@ -95,124 +46,12 @@ class Escalation:
 
 def escalations(inventory: Snapshot, principals: Iterable[Principal] | None = None) -> list[Escalation]:
     """Every path for every principal, by default the roles of the inventory."""
-    desk = _Desk(inventory)
+    desk = Desk(inventory)
     return [
         _decided(desk, principal, path)
         for principal in (desk.principals if principals is None else principals)
         for path in paths()
     ]
-
-
-# ── asking the engine ──
-
-
-@dataclass
-class _Answers:
-    """What AWS says to one action on some resources: resource -> the statement that allows it, or what is in doubt."""
-
-    allowed: dict[str, str] = field(default_factory=dict)
-    doubts: dict[str, str] = field(default_factory=dict)
-    blocked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-
-
-class _TrustingAccount(Account):
-    """The account, in which roles that are not in the inventory trust its principals: then their policies decide."""
-
-    def target(self, action: str, arn: str) -> Target:
-        found = super().target(action, arn)
-        if not action.lower().startswith("sts:") or arn in self._known:
-            return found
-        everyone = {"Effect": "Allow", "Principal": {"AWS": self.id}, "Action": "sts:AssumeRole"}
-        return replace(found, policy=parse_policy(f"trust of {last(arn)}", {"Statement": everyone}), needs_policy=True)
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(role.arn for role in self.roles.values() if role.arn)
-
-
-class _Desk:
-    """Asks the policy engine, each question once."""
-
-    def __init__(self, inventory: Snapshot) -> None:
-        self._prover = Prover(inventory)
-        self._prover.account = self.account = _TrustingAccount(inventory)
-        self._now = inventory.taken_at
-        rows = {row.role_arn: row for row in inventory.rows("roles")}
-        self.principals = [
-            Principal(caller, tuple(row.attached_policy_arns or ()), profile=bool(row.instance_profiles))
-            for caller in self.account.roles.values()
-            for row in [rows[caller.arn]]
-        ]
-        self._answers: dict[tuple[str, ...], _Answers] = {}
-        self._trusting: dict[tuple[str, str], bool | None] = {}
-
-    def ask(
-        self, caller: Caller, action: str, resources: tuple[str, ...], service: str = "", as_if: str = ""
-    ) -> _Answers:
-        """`as_if` names a supposition about the caller, see `supposing`."""
-        key = (caller.name, action, service, as_if, *resources)
-        if key not in self._answers:
-            self._answers[key] = self._asked(supposing(caller, as_if), action, resources, service)
-        return self._answers[key]
-
-    def _asked(self, caller: Caller, action: str, resources: tuple[str, ...], service: str) -> _Answers:
-        answers, incomplete = _Answers(), set[str]()
-        tried = False
-        for found in self._prover.requests([caller], [action], resources, self._limits(caller, service), incomplete):
-            tried, outcome = True, found.outcome
-            if outcome.allowed is True:
-                answers.allowed.setdefault(found.resource, f"{outcome.policy}: {outcome.statement}")
-            elif outcome.allowed is None:
-                answers.doubts.setdefault(found.resource, outcome.because)
-            else:
-                answers.blocked[outcome.layer, outcome.policy, outcome.statement] += 1
-        if incomplete or not tried:
-            answers.doubts.setdefault("", "; ".join(sorted(incomplete)) or f"{action} was not asked")
-        return answers
-
-    def told_apart(self, caller: Caller, actions: Iterable[str], resources: Iterable[str]) -> Iterator[str]:
-        """One ARN for each way in which the statements about any of these actions tell ARNs apart."""
-        statements = [s for s in _statements(caller) if any(action_matches(s, action) for action in actions)]
-        known = fixed_keys(self.account, caller, "", "", "")
-        patterns = [resource_pattern(s, text, known.get) for s in statements for text in s.resources or ()]
-        for resource in resources:
-            found, _ = combinations(tuple(dict.fromkeys(p for p in patterns if p is not None)), within(resource))
-            yield from found.values()
-
-    def _limits(self, caller: Caller, service: str) -> Where:
-        limits: dict[str, dict[str, object]] = {}
-        if service:
-            limits["StringEquals"] = {"iam:PassedToService": service}
-        if any(condition.key in _TIMES for s in _statements(caller) for condition in s.conditions):
-            issued = (self._now - _LONGEST_SESSION).isoformat()
-            limits["DateGreaterThanEquals"] = {"aws:CurrentTime": self._now.isoformat()}
-            limits["DateGreaterThanEqualsIfExists"] = {"aws:TokenIssueTime": issued}
-            limits["NumericGreaterThanEqualsIfExists"] = {"aws:EpochTime": str(int(self._now.timestamp()))}
-        return limits
-
-    def trusts(self, role: Principal, service: str) -> bool | None:
-        """Whether a role lets a service assume it."""
-        key = (role.arn, service)
-        if key not in self._trusting:
-            caller = Caller(service, "service", service, "", None)
-            answers = self.ask(caller, "sts:AssumeRole", (role.arn,))
-            self._trusting[key] = True if answers.allowed else None if answers.doubts else False
-        return self._trusting[key]
-
-
-def _statements(caller: Caller) -> Iterator[Statement]:
-    for policy in (*(caller.identity or ()), caller.boundary):
-        yield from (policy.statements or ()) if policy is not None else ()
-
-
-def supposing(caller: Caller, as_if: str) -> Caller:
-    """The caller as it would be with an administrator's policy (`administrator`), or without a boundary, too (`free`)."""
-    if not as_if:
-        return caller
-    boundary = caller.boundary
-    if as_if == "free" and boundary is not None and boundary.statements is not None:
-        boundary = Policy(boundary.name, (*boundary.statements, *(_EVERYTHING.statements or ())))
-    return replace(caller, identity=(*(caller.identity or ()), _EVERYTHING), boundary=boundary)
 
 
 # ── what an action is about ──
@@ -228,7 +67,7 @@ class _Setting:
     given: str = ""
 
 
-def _widest(desk: _Desk, principal: Principal, path: EscalationPath, on: str, action: str) -> tuple[str, ...]:
+def _widest(desk: Desk, principal: Principal, path: EscalationPath, on: str, action: str) -> tuple[str, ...]:
     """Everything that could suit."""
     own = {
         "own role": (principal.arn,),
@@ -248,7 +87,7 @@ def _widest(desk: _Desk, principal: Principal, path: EscalationPath, on: str, ac
     return (f"arn:aws:iam::{account}:role/*", *(role.arn for role in desk.principals if role.arn != principal.arn))
 
 
-def _settings(desk: _Desk, principal: Principal, path: EscalationPath) -> Iterator[_Setting]:
+def _settings(desk: Desk, principal: Principal, path: EscalationPath) -> Iterator[_Setting]:
     """The ways to choose what the path is about: what the inventory knows before what it does not."""
     about = {on for _, on in path.needs}
     others = [role for role in desk.principals if role.arn != principal.arn]
@@ -280,7 +119,7 @@ def _both(first: str, second: str) -> str:
 # ── deciding ──
 
 
-def _decided(desk: _Desk, principal: Principal, path: EscalationPath) -> Escalation:
+def _decided(desk: Desk, principal: Principal, path: EscalationPath) -> Escalation:
     def escalation(
         possible: bool | None, by: Iterable[str], why: str, stopped: str = "", given: str = ""
     ) -> Escalation:
@@ -317,18 +156,18 @@ def _decided(desk: _Desk, principal: Principal, path: EscalationPath) -> Escalat
 
 
 def _stop(
-    desk: _Desk, principal: Principal, path: EscalationPath, action: str, on: str
+    desk: Desk, principal: Principal, path: EscalationPath, action: str, on: str
 ) -> tuple[str, tuple[str, ...], str] | None:
     """What stops an action on everything: kind, statements or policies, and a sentence; None if something is allowed."""
     resources = _widest(desk, principal, path, on, action)
-    if not resources:
-        return UNSUITABLE, (), f"It has no {on}."
+    # Where it has none of its own, a Deny or a boundary may stop the action on any, which says more.
+    any_of_them = (f"arn:aws:iam::{desk.account.id}:{on.removeprefix('own ')}/*",)
     services: Sequence[str] = path.passes if action == "iam:PassRole" else ("",)
-    blocked = {}
+    blocked: dict[str, bool] = {}
     for as_if in ("", "free", "administrator"):
-        answers = [desk.ask(principal.caller, action, resources, service, as_if) for service in services]
+        answers = [desk.ask(principal.caller, action, resources or any_of_them, one, as_if) for one in services]
         blocked[as_if] = not any(one.allowed or one.doubts for one in answers)
-        if not blocked[""]:
+        if resources and not blocked[""]:
             return None
         if as_if == "free" and blocked["free"]:
             deny = sum((one.blocked for one in answers), Counter[tuple[str, str, str]]())
@@ -339,6 +178,8 @@ def _stop(
     boundary = principal.caller.boundary
     if blocked["administrator"] and boundary is not None:
         return BOUNDARY, (boundary.name,), f"{boundary.name} does not allow {action}, whatever policy is attached."
+    if not resources:
+        return UNSUITABLE, (), f"It has no {on}."
     own = [s for policy in principal.caller.identity or () for s in policy.statements or ()]
     if any(s.allow and action_matches(s, action) for s in own):
         return UNSUITABLE, (), f"It is allowed {action} on no {on} of use."
@@ -346,7 +187,7 @@ def _stop(
     return SILENT, names, f"No policy of it allows {action}."
 
 
-def _suits(desk: _Desk, principal: Principal, path: EscalationPath, setting: _Setting) -> dict[str, str] | str:
+def _suits(desk: Desk, principal: Principal, path: EscalationPath, setting: _Setting) -> dict[str, str] | str:
     """The statements that allow each action in this setting; or what is in doubt; "" if it does not suit."""
     groups: dict[str, list[str]] = {}
     for action, on in path.needs:
@@ -365,7 +206,7 @@ def _suits(desk: _Desk, principal: Principal, path: EscalationPath, setting: _Se
 
 
 def _allowed_on_one(
-    desk: _Desk, principal: Principal, path: EscalationPath, setting: _Setting, on: str, actions: Sequence[str]
+    desk: Desk, principal: Principal, path: EscalationPath, setting: _Setting, on: str, actions: Sequence[str]
 ) -> dict[str, str] | str:
     """The statements that allow all these actions on one thing; or what is in doubt; "" if there is none."""
     doubt = ""
