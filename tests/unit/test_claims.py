@@ -69,7 +69,7 @@ class Changed:
     """What a claim needs from an inventory, with changed rows: faster than a whole one; a test checks they agree."""
 
     def __init__(self, tables: dict[str, list[dict[str, Any]]]) -> None:
-        self.scope = dev().scope
+        self.scope, self.taken_at = dev().scope, dev().taken_at
         self._tables = tables
 
     def rows(self, table: str, **where: Any) -> tuple[Row, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -86,9 +87,13 @@ class View:
 
     def __init__(self, inventory: Inventory) -> None:
         self.scope: Scope = inventory.scope
-        self.taken_at = inventory.taken_at
         self.looked_at: set[str] = set()
         self._inventory = inventory
+
+    @property
+    def taken_at(self) -> datetime:
+        """When the inventory was read."""
+        return self._inventory.taken_at
 
     def __getitem__(self, table: str) -> tuple[Row, ...]:
         """The rows of a table. Raises NotReadError if its layer was not read."""
