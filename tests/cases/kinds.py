@@ -71,8 +71,9 @@ def claim(case: Case) -> Answer:
     raised = [line.observed for line in result.evidence if line.resource == "this claim"]
     if raised:  # A FAIL for the wrong cause.
         return Answer("RAISED", "; ".join(raised))
-    lines = [f"{'' if line.ok else 'not '}ok: {line.resource}: {line.observed}" for line in result.evidence]
-    return Answer(result.verdict.value, "\n".join([result.reason, *lines]))
+    # A reason names what speaks against the claim; where nothing does, the evidence says what was seen.
+    seen = [] if result.against else [f"{line.resource}: {line.observed}" for line in result.evidence]
+    return Answer(result.verdict.value, "\n".join([result.reason, *seen]))
 
 
 def question(case: Case) -> Answer:

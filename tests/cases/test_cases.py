@@ -7,7 +7,7 @@ A case is a `[[case]]` of a file `<area>.toml`:
     why     one sentence: why AWS would do this
     source  the bug report (`owner/repository#123`), the page of AWS's documentation, or `own`
     right   the right verdict; or a list, where several are right
-    names   optional: a text, or a list of texts, that the evidence or the reason must contain
+    names   optional: a text, or a list of texts, that the reason must contain (of a claim that holds, the evidence)
     change  optional: changes to the saved inventory of the dev environment
     unread  optional: tables that could not be read completely
 
