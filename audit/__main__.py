@@ -1,7 +1,8 @@
-"""A second opinion on dev, as deployed on the embedded AWS: checkov, parliament, and where they differ from the claims.
+"""A second opinion on dev, as deployed on the embedded AWS: checkov, parliament, and where they differ from the claims;
+and on the policy engine: the policy simulator, on random requests.
 
 Deploys whatever is missing, since it checks live policies. Fails on a finding without a waiver in audit/waivers.toml
-and on a waiver without a finding.
+and on a waiver without a finding, and where engine and simulator disagree.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from audit import environment
+from audit import engine_agreement, environment
 from audit.agreement import compare, read_pairs
 from audit.policies import documents
 from audit.reconcile import read_waivers, reconcile
@@ -28,6 +29,7 @@ from workbook.terraform.plan import Plan
 from workbook.workbook import Workbook, open_workbook
 
 HERE = ROOT / "audit"
+PAIRS = 20_000
 
 
 def main() -> int:
@@ -42,6 +44,9 @@ def main() -> int:
         scans, claims = look(open_workbook("dev"))
         reconciled = reconcile([finding for scan in scans for finding in scan.findings], waivers)
         plan = next(scan for scan in scans if scan.view == "plan")
+        progress = Progress("The policy engine and the simulator")
+        said, agree = engine_agreement.run(engine_agreement.chosen_seed(), PAIRS)
+        progress.finish(note("Compared the policy engine with the simulator.\n"))
         lines = list(report(scans, reconciled, compare(pairs, plan, reconciled, claims)))
     except WorkbookError as error:
         print(error, file=sys.stderr)
@@ -49,10 +54,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nThe audit was interrupted before it reached a verdict.", file=sys.stderr)
         return 130
-    print("\n".join(lines))
-    verdict = "Every finding is explained, and every waiver is needed." if reconciled.clean else "The audit failed."
+    print("\n".join([*lines, "", *said]))
+    verdict = (
+        "Every finding is explained, and every waiver is needed." if reconciled.clean and agree else "The audit failed."
+    )
     print(f"\n{verdict} {time.monotonic() - started:.0f} s.")
-    return 0 if reconciled.clean else 1
+    return 0 if reconciled.clean and agree else 1
 
 
 def look(wb: Workbook) -> tuple[list[Scan], Results]:

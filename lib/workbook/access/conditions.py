@@ -58,6 +58,8 @@ class Condition:
         if not self.kind:
             return None
         if value is None:
+            if self.each == "any" and self.if_exists:
+                return None  # AWS: IfExists holds for any operator; ForAnyValue needs a value. Which one wins is open.
             return self.if_exists or (self.each == "all" if self.each else self.negated)
         if not self.each:
             # A key with several values needs ForAnyValue or ForAllValues.
@@ -78,8 +80,7 @@ class Condition:
         if self.kind in ("string", "arn"):
             pattern = self.pattern(wanted, ask)
             return pattern is not None and pattern.matches(value) if pattern is not INVALID else None
-        text = resolved(wanted, ask) if self.variables else wanted
-        return False if text is None else _compare(self.kind, self.compare, text, value)
+        return _compare(self.kind, self.compare, wanted, value)  # AWS replaces variables only in texts and ARNs.
 
     def pattern(self, wanted: str, ask: Ask | None) -> Pattern | None:
         """The texts that one value of the condition stands for. None: none, since a variable has no value."""
@@ -128,12 +129,6 @@ def _condition(operator: str, key: str, values: Any, variables: bool) -> Conditi
     listed = values if isinstance(values, list | tuple) else [values]
     texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in listed)
     return Condition(operator, key.lower(), texts, kind, compare, negated, fold, if_exists, each, variables)
-
-
-def resolved(text: str, ask: Ask | None) -> str | None:
-    """A text with its variables replaced; None if one has no value."""
-    parts = split(text, ask, wild=False)
-    return None if parts is None else "".join(part for part, _ in parts)
 
 
 def split(text: str, ask: Ask | None, wild: bool) -> tuple[tuple[str, bool], ...] | None:

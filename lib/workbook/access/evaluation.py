@@ -10,8 +10,9 @@ them too.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from workbook.access.conditions import Ask, Condition, network, split
@@ -180,20 +181,20 @@ def _granted(
     identity, by_identity = _identity_allows(caller, action, target, ask)
     if same and not target.needs_policy:
         granted = _or(direct, identity)
-        by = by_identity if identity is not False or direct is False else by_resource
-        return granted, by, False if identity is True else bypass
+        return granted, _deciding(granted, by_identity, by_resource), False if identity is True else bypass
     if same:
         granted = _or(direct, _and(delegated, lambda: identity))
-        by = by_resource if direct is not False or delegated is False else by_identity
-        if delegated is not False and identity is False:
-            by = by_identity
-        return granted, by, False
+        first = (by_resource, by_identity) if delegated is False else (by_identity, by_resource)
+        return granted, _deciding(granted, *first), False
     allowed_there = _or(direct, delegated)
     granted = _and(allowed_there, lambda: identity)
-    by = by_resource if allowed_there is not True else by_identity
-    if granted is True and by_resource.statement:
-        by = by_resource
-    return granted, by, False
+    first = (by_identity, by_resource) if allowed_there is True and direct is False else (by_resource, by_identity)
+    return granted, _deciding(granted, *first), False
+
+
+def _deciding(granted: bool | None, *by: Outcome) -> Outcome:
+    """The first of these that says what was decided."""
+    return next((one for one in by if one.allowed is granted), replace(by[0], allowed=granted))
 
 
 def _identity_allows(caller: Caller, action: str, target: Target, ask: Ask) -> tuple[bool | None, Outcome]:
@@ -274,6 +275,8 @@ def _resource_matches(statement: Statement, arn: str, ask: Ask) -> bool:
 
 def resource_pattern(statement: Statement, text: str, ask: Ask | None) -> Pattern | None:
     """The ARNs that one value of Resource stands for; without `ask` a policy variable may stand for anything."""
+    if statement.principals is None and text.startswith("arn:") and text.count(":") < 5:
+        text += ":*" * (5 - text.count(":"))  # AWS completes a short ARN of an identity policy.
     if statement.variables and "${" in text:
         parts = split(text, ask, wild=True)
         return None if parts is None else joined(parts)
@@ -375,7 +378,9 @@ def _limits(condition: Condition) -> bool:
         return False
     if condition.key == "aws:sourceip" and condition.kind == "ipaddress":
         return all(_narrow(value) for value in condition.values)
-    if condition.key not in _FIXED:
+    if condition.key not in _FIXED or any("${" in value for value in condition.values):
+        return False
+    if condition.key == "aws:principalisawsservice" and any(value.lower() != "true" for value in condition.values):
         return False
     if condition.kind == "arn" and condition.key == "aws:principalarn":
         parts = [value.split(":", 5) for value in condition.values]
@@ -388,4 +393,9 @@ def _limits(condition: Condition) -> bool:
 
 def _narrow(range_: str) -> bool:
     found = network(range_)
-    return found is not None and (found.is_private or found.prefixlen >= (8 if found.version == 4 else 32))
+    if isinstance(found, ipaddress.IPv6Network):
+        return found.prefixlen >= 32
+    return found is not None and (found.prefixlen >= 8 or any(found.subnet_of(private) for private in _PRIVATE))
+
+
+_PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
