@@ -14,7 +14,7 @@ from workbook.access.evaluation import Caller, Target, action_matches, resource_
 from workbook.access.patterns import combinations
 from workbook.access.policies import Policy, Statement, parse_policy
 from workbook.access.proofs import Prover, Where
-from workbook.access.requests import fixed_keys, within
+from workbook.access.requests import arns_like, fixed_keys
 from workbook.inventory.names import last
 
 # Temporary credentials live for 36 hours at most.
@@ -129,7 +129,7 @@ class Desk:
         known = fixed_keys(self.account, caller, "", "", "")
         patterns = [resource_pattern(s, text, known.get) for s in statements for text in s.resources or ()]
         for resource in resources:
-            found, _ = combinations(tuple(dict.fromkeys(p for p in patterns if p is not None)), within(resource))
+            found, _ = combinations(tuple(dict.fromkeys(p for p in patterns if p is not None)), arns_like(resource))
             yield from found.values()
 
     def _limits(self, caller: Caller, service: str) -> Where:

@@ -20,13 +20,13 @@ from workbook.access.policies import Policy, Statement
 from workbook.access.requests import (
     Space,
     actions_like,
+    arns_like,
     conditions_from,
     fixed_keys,
     insiders,
     resource_formats,
     strangers,
     universe,
-    within,
 )
 
 MOST_TRIES = 60_000
@@ -154,9 +154,9 @@ class Prover:
         resources = tuple(resources) if resources is not None else None
         for caller in callers:
             for action in self._classes(caller, actions, resources):
-                for about in self._universes(action, resources):
+                for within in self._universes(action, resources):
                     yield from self._search(
-                        caller, action, about, limit, incomplete if incomplete is not None else set()
+                        caller, action, within, limit, incomplete if incomplete is not None else set()
                     )
 
     def _universes(self, action: str, resources: tuple[str, ...] | None) -> tuple[tuple[str, Pattern], ...]:
@@ -209,11 +209,11 @@ class Prover:
         self,
         caller: Caller,
         action: str,
-        about: tuple[str, Pattern],
+        within: tuple[str, Pattern],
         limit: tuple[Condition, ...],
         incomplete: set[str],
     ) -> Iterator[Found]:
-        example, pattern = about
+        example, pattern = within
         policy = self.account.target(action, _example(example)).policy if example != "*" else None
         first = Space(self.account, caller, action, self._policies(caller, [policy], action), limit)
         base = fixed_keys(self.account, caller, action, "", "")
@@ -333,7 +333,7 @@ def _universes(action: str, resources: tuple[str, ...] | None, account: str) -> 
     if resources is None:
         return tuple(formats)
     return tuple(
-        (arn, within(arn) if arn != "*" else formats[0][1])
+        (arn, arns_like(arn) if arn != "*" else formats[0][1])
         for arn in resources
         if arn == "*" or any(universe(format, _owner(arn)).matches(_example(arn)) for format, _ in formats)
     )

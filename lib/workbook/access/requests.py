@@ -109,7 +109,7 @@ def universe(format: str, account: str) -> Pattern:
 
 
 @functools.lru_cache(maxsize=5_000)
-def within(arn: str) -> Pattern:
+def arns_like(arn: str) -> Pattern:
     """The ARNs that a pattern means, as a limit on what to ask about. `/*` at its end stands for a name."""
     text = f"{arn[:-1]}?*" if arn.endswith("/*") else arn
     return names_glob(text) if arn.count(":") >= 5 and arn.split(":")[2] in _NO_COLONS else glob(text)
