@@ -1,6 +1,6 @@
 """The whole system on one page: zones, the way in, the ways out, and where data and logs are kept."""
 
-from diagrams.aws.compute import EC2ContainerRegistryRegistry, Fargate
+from diagrams.aws.compute import EC2ContainerRegistryRegistry, EC2Instance, Fargate
 from diagrams.aws.general import InternetAlt1
 from diagrams.aws.management import CloudwatchLogs
 from diagrams.aws.network import ElbApplicationLoadBalancer, Endpoint, InternetGateway, NATGateway
@@ -15,6 +15,7 @@ from workbook.network.flows import (
     gateway_flows,
     network_flows,
     record_flows,
+    strangers,
 )
 
 DRAWS = (
@@ -80,6 +81,9 @@ def inside(picture, inventory, subnet):
                 task = inventory.rows("task_definitions", name=service.task_definition)
                 roles = [f"as {picture.short(row.task_role)}" for row in task]
                 picture.card(Fargate, Key.of("services", service), "Fargate tasks", *roles, at=key.id)
+    for row in strangers(inventory):
+        if row.subnet_id == key.id:
+            picture.card(EC2Instance, Key.of("network_interfaces", row), row.type.capitalize(), row.name)
 
 
 def endpoints(picture, inventory, vpc, kind):

@@ -50,7 +50,7 @@ def through(found: Iterable[Way]) -> Through:
 def between(net: Topology, sources: Iterable[Place], targets: Iterable[Place]) -> Through:
     """What gets from any of some places to any of others."""
     targets = list(targets)
-    return through(way for a in sources for b in targets for way in ways(net, a, b))
+    return through(way for a in sources for b in targets for way in ways(net, a, b, brief=True))
 
 
 def traffic(

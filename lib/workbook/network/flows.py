@@ -7,17 +7,21 @@ that disappears from a picture is a rule that disappeared from the account.
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
+from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row
-from workbook.network.traffic import of
-
-ANYWHERE = ("0.0.0.0/0", "::/0")
-# Ranges that the internet does not carry (RFC 1918, RFC 4193). `is_private` counts the documentation ranges too.
-_PRIVATE = [ipaddress.ip_network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+from workbook.network.engine import between
+from workbook.network.packets import Passage
+from workbook.network.places import Place, internet, standing, unclaimed
+from workbook.network.topology import Topology
+from workbook.network.traffic import NOTHING, Traffic, of
+from workbook.network.walk import Way, ways
 
 
 @dataclass(frozen=True)
@@ -52,112 +56,120 @@ class Flow(NamedTuple):
     label: str
 
 
-# ── security groups ──
-
-
-@dataclass(frozen=True)
-class _Member:
-    """Something that security groups guard: ids of its groups and subnets, and the ranges its addresses come from."""
-
-    key: Key
-    groups: tuple[str, ...]
-    ranges: tuple[str, ...]
-    public: bool
-    subnets: tuple[str, ...]
-
-
-def _members(inventory: Inventory) -> list[_Member]:
-    subnets = inventory.by_key("subnets")
-    found = []
-    for table in ("load_balancers", "services", "endpoints"):
-        for row in inventory.rows(table):
-            inside = [subnets[id] for id in row.subnet_ids if id in subnets]
-            public = (
-                table == "load_balancers"
-                and row.scheme != "internal"
-                and any(subnet.tier == "public" for subnet in inside)
-            )
-            ranges = tuple(subnet.cidr for subnet in inside if subnet.cidr)
-            found.append(_Member(Key.of(table, row), tuple(row.group_ids), ranges, public, tuple(row.subnet_ids)))
-    return found
-
-
-def _rules(inventory: Inventory, member: _Member, direction: str) -> list[Row]:
-    return [row for row in inventory.rows("security_group_rules", direction=direction) if row.group_id in member.groups]
-
-
-def _covers(cidr: str, ranges: tuple[str, ...]) -> bool:
-    """Whether `cidr` holds any of `ranges`."""
-    if cidr in ANYWHERE:
-        return True
-    network = ipaddress.ip_network(cidr, strict=False)
-    return any(
-        network.overlaps(ipaddress.ip_network(other))
-        for other in ranges
-        if network.version == ipaddress.ip_network(other).version
-    )
-
-
-def _allows(rule: Row, peer: _Member) -> bool:
-    return (
-        rule.peer_id in peer.groups
-        if rule.peer_type == "security_group"
-        else rule.peer_type == "cidr" and _covers(rule.peer, peer.ranges)
-    )
-
-
-def _meet(one: Row, other: Row) -> bool:
-    """Whether two rules share a protocol and a port."""
-    return bool(of(one) & of(other))
+# ── what gets through ──
 
 
 def port(rule: Row) -> str:
     """`:443`, or what the rule says instead of a port."""
-    return (
-        f":{rule.ports}" if str(rule.ports)[:1].isdigit() else f"{rule.protocol} {rule.ports}".replace("all all", "all")
-    )
+    return label(of(rule))
+
+
+def label(traffic: Traffic) -> str:
+    """`:443` for TCP, `udp :53`, `icmp all`: a set of traffic, as it stands on an arrow."""
+    said = []
+    for part in traffic.parts():
+        protocol, _, ports = part.partition(" ")
+        numbered = ports[:1].isdigit() and protocol in ("tcp", "udp")
+        said.append(f":{ports}" if numbered and protocol == "tcp" else f"{protocol} :{ports}" if numbered else part)
+    return ", ".join(said)
+
+
+def strangers(inventory: Inventory) -> list[Row]:
+    """The network interfaces that belong to none of the services, load balancers, endpoints and NAT gateways."""
+    tables = ("services", "load_balancers", "endpoints", "nat_gateways")
+    return unclaimed(inventory.rows("network_interfaces"), {table: inventory.rows(table) for table in tables})
+
+
+class Parties:
+    """What can open or accept a connection in an inventory, as the engine sees it."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.net = Topology(inventory)
+        self.inventory = inventory
+
+    @cached_property
+    def places(self) -> dict[Key, list[Place]]:
+        """Load balancers, services, interface endpoints and strangers, with where each is."""
+        rows = [(table, row) for table in ("load_balancers", "services") for row in self.inventory.rows(table)]
+        rows += [("endpoints", row) for row in self.inventory.rows("endpoints", type="Interface")]
+        rows += [("network_interfaces", row) for row in strangers(self.inventory)]
+        return {Key.of(table, row): _standing(self.net, table, row) for table, row in rows}
+
+
+def _standing(net: Topology, table: str, row: Row) -> list[Place]:
+    try:
+        return standing(net, table, row)
+    except WorkbookError:  # Its subnets were not read, or it takes no part.
+        return []
+
+
+def _flow(source: Key, target: Key, sure: Traffic, possible: Traffic, where: str = "") -> list[Flow]:
+    """The arrow for what gets through; if that cannot be told, an arrow that says so; none if nothing does."""
+    if sure:
+        return [Flow(source, target, f"{label(sure)}{where}")]
+    return [Flow(source, target, f"cannot tell: {label(possible)}{where}")] if possible else []
+
+
+def _from_internet(net: Topology, target: Key, places: Iterable[Place]) -> list[Flow]:
+    """Arrows from the internet: one for each set of traffic, with the addresses that may send it if not all may."""
+    found: dict[Flow, None] = {}
+    places = list(places)
+    for version in (4, 6):
+        sets: dict[str, Passage] = {}
+        for way in (way for place in places for way in ways(net, internet(version), place, brief=True)):
+            before = sets.get(way.source_range, Passage(NOTHING, NOTHING))
+            now = way.passage
+            sets[way.source_range] = Passage(before.sure | now.sure, before.possible | now.possible)
+        alike: dict[Passage, list[str]] = defaultdict(list)
+        for one, passage in sets.items():
+            alike[passage].append(one)
+        for passage, addresses in alike.items():
+            where = "" if len(alike) == 1 else f" from {', '.join(addresses)}"
+            found.update(dict.fromkeys(_flow(INTERNET, target, *passage, where)))
+    return list(found)
 
 
 def network_flows(inventory: Inventory) -> list[Flow]:
-    """Load balancers, services and interface endpoints that may open a connection to one another, and the internet to a
-    public one.
-
-    A flow needs both sides: an ingress rule of the target and, where the source is guarded too, an egress rule of its
-    own.
+    """Load balancers, services, interface endpoints and other interfaces that can open a connection to one another, and
+    the internet to them: an arrow exactly where the engine lets traffic through.
     """
-    members = _members(inventory)
+    parties = Parties(inventory)
     found: dict[Flow, None] = {}
-    for target in members:
-        for rule in _rules(inventory, target, "ingress"):
-            if target.public and rule.peer_type == "cidr" and not _private(rule.peer):
-                source = "" if rule.peer in ANYWHERE else f" from {rule.peer}"
-                found[Flow(INTERNET, target.key, port(rule) + source)] = None
-            for source_member in members:
-                if source_member is target or not _allows(rule, source_member):
-                    continue
-                if any(_meet(rule, out) and _allows(out, target) for out in _rules(inventory, source_member, "egress")):
-                    found[Flow(source_member.key, target.key, port(rule))] = None
+    for target, there in parties.places.items():
+        found.update(dict.fromkeys(_from_internet(parties.net, target, there)))
+        for source, here in parties.places.items():
+            # An endpoint opens no connections; asking the engine about each of them is most of the work.
+            if source.table != "endpoints" and (source != target or target.table == "services"):
+                through = between(parties.net, here, there)
+                found.update(dict.fromkeys(_flow(source, target, through.sometimes, through.unknown)))
     return list(found)
-
-
-def _private(cidr: str) -> bool:
-    network = ipaddress.ip_network(cidr, strict=False)
-    return any(network.version == private.version and network.subnet_of(private) for private in _PRIVATE)  # type: ignore[arg-type]
 
 
 def group_flows(inventory: Inventory) -> list[Flow]:
-    """The ingress rules between security groups, and from the internet: what the groups say, whoever is in them."""
-    known = {group.group_id: Key.of("security_groups", group) for group in inventory.rows("security_groups")}
+    """What security groups let through to one another and from the internet, wherever in the VPC their members are and
+    whether or not there are any: a member is taken to have a public address.
+    """
+    net = Topology(inventory)
     found: dict[Flow, None] = {}
-    for rule in inventory.rows("security_group_rules", direction="ingress"):
-        target = Key("security_groups", rule.group_id, rule.security_group)
-        if rule.peer_type == "security_group" and rule.peer_id in known:
-            found[Flow(known[rule.peer_id], target, port(rule))] = None
-        elif rule.peer_type == "cidr" and not _private(rule.peer):
-            found[Flow(INTERNET, target, port(rule) if rule.peer in ANYWHERE else f"{port(rule)} from {rule.peer}")] = (
-                None
-            )
+    places = {
+        Key.of("security_groups", row): [_exposed(place) for place in standing(net, "security_groups", row)]
+        for row in inventory.rows("security_groups")
+    }
+    admits = {rule.group_id for rule in inventory.rows("security_group_rules", direction="ingress")}
+    opens = {rule.group_id for rule in inventory.rows("security_group_rules", direction="egress")}
+    for target, there in places.items():
+        if target.id not in admits:
+            continue
+        found.update(dict.fromkeys(_from_internet(net, target, there)))
+        for source, here in places.items():
+            if source.id in opens:
+                through = between(net, here, there)
+                found.update(dict.fromkeys(_flow(source, target, through.sometimes, through.unknown)))
     return list(found)
+
+
+def _exposed(place: Place) -> Place:
+    return replace(place, public=True, ipv6=True)
 
 
 def in_order(keys: list[Key], flows: list[Flow]) -> list[Key]:
@@ -194,16 +206,21 @@ def route_flows(inventory: Inventory) -> list[Flow]:
 
 
 def gateway_flows(inventory: Inventory) -> list[Flow]:
-    """NAT gateways to the internet gateway that the route table of their subnet leads to, and that one to the internet."""
-    leads = {
-        subnet: _target(row)
-        for row in inventory.rows("routes", target_type="internet_gateway")
-        for subnet in row.subnet_ids
-    }
+    """NAT gateways to the internet gateway that carries what they send to the internet, and that one to the internet."""
+    net = Topology(inventory)
+    leads: dict[str, Key] = {}
+    for subnet in net.subnets:
+        for address, _ in (*net.internet(4, outward=True), *net.internet(6, outward=True)):
+            taken = net.taken(subnet, address).route
+            if taken is None or taken.target_type != "internet_gateway" or taken.state == "blackhole":
+                continue
+            gateway = net.gateways.get(taken.target_id)
+            if gateway is not None and gateway.vpc_id == subnet.vpc_id:
+                leads[subnet.subnet_id] = _target(taken)
     nats = [
         Flow(Key.of("nat_gateways", row), leads[row.subnet_id], "")
         for row in inventory.rows("nat_gateways")
-        if row.subnet_id in leads
+        if row.subnet_id in leads and row.connectivity != "private"
     ]
     used = {*leads.values()}
     return [*nats, *(Flow(key, INTERNET, "") for key in sorted(used, key=lambda key: (key.name, key.id)))]
@@ -219,27 +236,34 @@ def short_destination(destination: str) -> str:
 
 
 def egress_flows(inventory: Inventory, subnet: str = "") -> list[Flow]:
-    """How services leave their subnets: by a NAT gateway or gateway endpoint, where groups and route tables both let
-    them.
+    """How services leave the VPC: by which NAT gateway, internet gateway or gateway endpoint, and with what traffic.
 
     With the id of a `subnet`, only of tasks in that one.
     """
-    table_of = {row.subnet_id: row.route_table_id for row in inventory.rows("subnets")}
+    parties = Parties(inventory)
+    names = {table: inventory.by_key(table) for table in ("nat_gateways", "internet_gateways", "endpoints")}
+    gateways = [standing(parties.net, "endpoints", row) for row in inventory.rows("endpoints", type="Gateway")]
+    targets = [internet(4), internet(6), *(place for places in gateways for place in places)]
     found: dict[Flow, None] = {}
-    for member in (member for member in _members(inventory) if member.key.table == "services"):
-        tables = {table_of[id] for id in member.subnets if id in table_of and subnet in ("", id)}
-        routes = [
-            row
-            for row in inventory.rows("routes")
-            if row.route_table_id in tables and row.target_type in ("nat_gateway", "vpc_endpoint")
-        ]
-        for rule in _rules(inventory, member, "egress"):
-            for route in (row for row in routes if row.state != "blackhole"):
-                listed = rule.peer_type == "prefix_list" and rule.peer_id == route.destination_id
-                anywhere = rule.peer_type == "cidr" and rule.peer in ANYWHERE
-                if listed or anywhere:
-                    found[Flow(member.key, _target(route), port(rule))] = None
+    for source, places in parties.places.items():
+        if source.table != "services":
+            continue
+        inside = [place for place in places if place.subnet and subnet in ("", place.subnet.subnet_id)]
+        leaving: dict[Key, Passage] = defaultdict(lambda: Passage(NOTHING, NOTHING))
+        for way in (way for place in inside for target in targets for way in ways(parties.net, place, target)):
+            key = _carrier(way, names)
+            if key is not None:
+                sets = leaving[key]
+                leaving[key] = Passage(sets.sure | way.passage.sure, sets.possible | way.passage.possible)
+        for key, passage in leaving.items():
+            found.update(dict.fromkeys(_flow(source, key, passage.sure, passage.possible)))
     return list(found)
+
+
+def _carrier(way: Way, names: dict[str, dict[str, Row]]) -> Key | None:
+    """What carries a way out of the VPC, if the inventory has it."""
+    row = names[way.via[0]].get(way.via[1]) if way.via else None
+    return Key.of(way.via[0], row) if way.via and row is not None else None
 
 
 # ── logs and copies ──

@@ -138,6 +138,7 @@ def acl_rule(entries: Iterable[Row], direction: str, address: Address, lane: str
 _REPLIES = {"icmp": {8: 0, 13: 14, 15: 16, 17: 18}, "icmpv6": {128: 129}}
 
 
+@functools.lru_cache(maxsize=4096)
 def answered(back: Traffic, client_port: int) -> Traffic:
     """The traffic whose replies, to this port of the client, are among what is allowed `back`."""
     found = ALL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -235,4 +236,6 @@ def _said(pieces: list[tuple[IP, IP]]) -> str:
             joined.append([first, last])
     first, last = joined[0]
     more = f" and {len(joined) - 1} more range{'s' if len(joined) > 2 else ''}" if len(joined) > 1 else ""
-    return (f"{first}-{last}" if first != last else str(first)) + more
+    exact = list(ipaddress.summarize_address_range(first, last))
+    whole = str(exact[0]).removesuffix("/32").removesuffix("/128") if len(exact) == 1 else f"{first}-{last}"
+    return whole + more

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import pairwise, product
 
 from workbook.inventory import Row
@@ -94,13 +94,17 @@ class Way:
         return reduce(both, (gate.passage for gate in self.gates), OPEN)
 
 
-def ways(net: Topology, source: Place, target: Place) -> Iterator[Way]:
-    """Every way from one place to another."""
+def ways(net: Topology, source: Place, target: Place, brief: bool = False) -> Iterator[Way]:
+    """Every way from one place to another. `brief`: a way that the security groups shut has no other gates, for those
+    who only ask what gets through."""
     starts, ends = pieces(net, source), pieces(net, target, target=True)
     alike = [(a, b) for a in starts for b in ends if a[0].version == b[0].version]
     # Without an address of the other's version there is still a way to explain.
     for (here, here_name), (there, there_name) in alike or list(product(starts[:1], ends[:1])):
         walk = _Walk(net, source, here, target, there)
+        if brief and (shut := walk.shut()):
+            yield Way(source, target, here_name, there_name, here, there, shut, None)
+            continue
         gates = tuple(walk.gates())
         for split in _by_ports(gates, {"client": source.client_ports, "nat": ANY_CLIENT_PORTS}):
             yield Way(source, target, here_name, there_name, here, there, split, walk.via)
@@ -109,7 +113,7 @@ def ways(net: Topology, source: Place, target: Place) -> Iterator[Way]:
 def _by_ports(gates: tuple[Gate, ...], spans: dict[str, tuple[int, int]]) -> Iterator[tuple[Gate, ...]]:
     """The gates for each class of client ports (and of a NAT gateway's ports) that they tell apart."""
     whose = sorted({gate.replies for gate in gates if gate.replies})
-    classes = [_port_classes([g.passage for g in gates if g.replies == who], *spans[who]) for who in whose]
+    classes = [_port_classes(tuple(g.passage for g in gates if g.replies == who), *spans[who]) for who in whose]
     for chosen in product(*classes):
         of = {
             who: (port, said if len(every) > 1 else "")
@@ -118,7 +122,8 @@ def _by_ports(gates: tuple[Gate, ...], spans: dict[str, tuple[int, int]]) -> Ite
         yield tuple(_answering(gate, *of[gate.replies]) if gate.replies else gate for gate in gates)
 
 
-def _port_classes(passages: list[Passage], first: int, last: int) -> list[tuple[int, str]]:
+@lru_cache(maxsize=4096)
+def _port_classes(passages: tuple[Passage, ...], first: int, last: int) -> list[tuple[int, str]]:
     """One port of each class that the sets tell apart, and the class as text."""
     borders = {first, last + 1}
     for span in (span for p in passages for t in (p.sure, p.possible) for lane in t.spans[:2] for span in lane):
@@ -154,6 +159,12 @@ class _Walk:
         self.net, self.a, self.b, self.here, self.there = net, a, b, here, there
         self.via: tuple[str, str] | None = None
 
+    def shut(self) -> tuple[Gate, ...]:
+        """The gates of the security groups, if they let nothing through."""
+        sides = [("egress", self.a, self.there, self.b), ("ingress", self.b, self.here, self.a)]
+        gates = tuple(self._group(*side) for side in sides if side[1].subnet is not None and side[1].kind != "nat")
+        return gates if gates and not reduce(both, (gate.passage for gate in gates), OPEN).possible else ()
+
     def gates(self) -> Iterator[Gate]:
         a, b = self.a, self.b
         for place in (a, b):
@@ -177,6 +188,8 @@ class _Walk:
         for place in (self.a, self.b):
             if place.kind == "nat":
                 yield _fixed("there", "NAT gateway", place.label, "no", "it opens and accepts no connections itself")
+        if self.a.kind == "interface endpoint":
+            yield self._only_replies()
         if self.b.endpoint is not None:
             yield self._private_dns(self.b.endpoint)
         yield from self._out_of_group()
@@ -203,9 +216,7 @@ class _Walk:
 
     def _outbound(self, near: Row) -> Iterator[Gate]:
         if self.a.kind == "interface endpoint":
-            yield _fixed(
-                "there", "interface endpoint", self.a.label, "no", "it only replies and opens no connections itself"
-            )
+            yield self._only_replies()
         yield from self._out_of_group()
         yield self._acl("there", near, "egress", self.there)
         taken = self.net.taken(near, self.there).route
@@ -265,6 +276,10 @@ class _Walk:
         yield self._acl("back", near, "ingress", self.there, "client")
 
     # ── the gates ──
+
+    def _only_replies(self) -> Gate:
+        why = "it only replies and opens no connections itself"
+        return _fixed("there", "interface endpoint", self.a.label, "no", why)
 
     def _out_of_group(self) -> Iterator[Gate]:
         if self.a.kind != "nat":
