@@ -473,9 +473,10 @@ CASES: dict[str, Case] = {
     "ECS-NON-ROOT": case(put("containers", DASHBOARD, user="root"), "dashboard"),
     "ECS-READ-ONLY-ROOT": case(put("containers", DASHBOARD, read_only_root=False), "dashboard"),
     "ECS-NO-CAPABILITIES": case(put("containers", DASHBOARD, dropped_capabilities=[]), "dashboard"),
-    "ECS-NOT-PRIVILEGED": case(put("containers", DASHBOARD, privileged=True), "dashboard"),
+    "ECS-NOT-PRIVILEGED": case(put("containers", DASHBOARD, privileged=True), "dashboard", "ECS-NO-CAPABILITIES"),
     "ECS-NO-SECRETS": case(environment(DB_PASSWORD="hunter2"), "dashboard"),
     "ECS-LOGS": case(put("containers", PREPARE, log_group=""), "prepare"),
+    "ECS-LOG-MODE": case(put("containers", DASHBOARD, log_mode="blocking"), "dashboard"),
     # ── alb ──
     "ALB-SUBNETS": case(put("load_balancers", {}, subnet_ids=[Id("subnet", subnet("public", "a"))]), ALB),
     "ALB-HTTPS": case(
@@ -483,7 +484,7 @@ CASES: dict[str, Case] = {
     ),
     "ALB-TLS-POLICY": case(
         all_of(
-            put("listeners", {}, action="redirect"),
+            put("listeners", {}, action="redirect", redirect_protocol="HTTPS"),
             add("listeners", {}, port=443, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-2016-08"),
         ),
         ALB,

@@ -22,6 +22,16 @@ def log_buckets(view: View) -> set[str]:
     }
 
 
+def log_prefixes(view: View, bucket: str) -> list[str]:
+    """Where in a log bucket AWS's log services may write."""
+    return sorted(
+        resource.partition(f":::{bucket}/")[2].split("*")[0]
+        for s in allowed(view["bucket_policy_statements"])
+        if s.bucket == bucket and any(principal in LOG_WRITERS for principal in s.principals)
+        for resource in s.resources
+    )
+
+
 def replicas(view: View) -> set[str]:
     """Names of the buckets that others are replicated to, or that are in the replica region."""
     destinations = {rule.destination for rule in view["bucket_replication_rules"]}

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbook.claims.buckets import data_buckets
-from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence, not_applicable
+from workbook.claims.health import fails_with
+from workbook.claims.secrets import looks_random, secret_in
 
 claim = claims_of("ecs")
 
 AWS_REGISTRY = "public.ecr.aws/aws-cli/"
-SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIAL", re.IGNORECASE)
+# What containers can do that drop nothing, on Fargate and elsewhere.
+DEFAULT_CAPABILITIES = frozenset({
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",
+    "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+})  # fmt: skip
+S3_ACCESS = re.compile(r"\bs3(api)?\b.*\b(ls|head-bucket|head-object|list-objects|list-objects-v2|get-object)\b")
+OWN_HEALTH = re.compile(r"/health\b")
 
 
 def application(view: View) -> list[Any]:
@@ -37,7 +45,9 @@ def tag_of(image: str) -> str:
 @claim("ECS-FARGATE", "high", "Tasks run on Fargate, so we have no instances to patch.")
 def fargate(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
-        yield evidence(service.name, service.launch_type or "no launch type", service.launch_type == "FARGATE")
+        # Capacity providers take the place of the launch type.
+        fine = set(service.capacity_providers) <= {"FARGATE", "FARGATE_SPOT"} and bool(service.capacity_providers)
+        yield evidence(service.name, service.launch_type or "no launch type", fine or service.launch_type == "FARGATE")
 
 
 @claim("ECS-PRIVATE-SUBNETS", "critical", "Tasks run in private subnets, which have no route to the internet gateway.")
@@ -79,7 +89,7 @@ def running(view: View) -> Iterator[Evidence]:
         yield evidence(
             service.name,
             f"{service.running} of {service.desired} running",
-            service.desired and service.running >= service.desired,
+            service.desired and (service.running or 0) >= service.desired,
         )
 
 
@@ -87,12 +97,20 @@ def running(view: View) -> Iterator[Evidence]:
 def autoscaling(view: View) -> Iterator[Evidence]:
     for service in view["services"]:
         rules = view.rows("autoscaling", resource_id=service.resource_id)
-        what = ", ".join(f"{rule.minimum} to {rule.maximum} by {rule.metric}" for rule in rules)
-        yield evidence(
-            service.name,
-            what or "fixed",
-            any(rule.metric and rule.minimum >= 2 and rule.maximum > rule.minimum for rule in rules),
-        )
+        what = ", ".join(_scaling(rule) for rule in rules) or "fixed"
+        within = [rule for rule in rules if 2 <= rule.minimum < rule.maximum and not rule.suspended]
+        if any(rule.metric and rule.scales_in for rule in within):
+            yield evidence(service.name, what, True)
+        elif [rule for rule in within if rule.policy and not rule.metric]:
+            yield cannot_tell(service.name, f"{what}: what sets it off is an alarm or a forecast, which was not read")
+        else:
+            yield evidence(service.name, what, False)
+
+
+def _scaling(rule: Any) -> str:
+    but = [*(f"{part} suspended" for part in rule.suspended), *([] if rule.scales_in else ["never scales in"])]
+    by = rule.metric or rule.policy_type or "nothing"
+    return f"{rule.minimum} to {rule.maximum} by {by}{''.join(f', {part}' for part in but)}"
 
 
 @claim(
@@ -224,14 +242,18 @@ def port(view: View) -> Iterator[Evidence]:
 def health_check(view: View) -> Iterator[Evidence]:
     for container in application(view):
         check = container.health_check
-        if "/health" in check and "s3" not in check:
+        on_s3, on_itself = (fails_with(check, part) for part in (S3_ACCESS, OWN_HEALTH))
+        if check and on_s3 is None:
+            yield cannot_tell(container.name, f"{check}: more than a list of commands")
+        elif on_itself and not on_s3:
             reason = (
                 "Liveness only, on purpose: if it depended on S3, an S3 outage would restart every task for nothing. "
                 "The page shows the bucket's state."
             )
             yield accepted(container.name, check, reason)
         else:
-            yield evidence(container.name, check or "no health check", "s3 ls" in check)
+            ignored = "" if on_s3 or not S3_ACCESS.search(check) else " succeeds without S3"
+            yield evidence(container.name, f"{check}{ignored}" or "no health check", on_s3)
 
 
 @claim("ECS-HEALTH-INTERVAL", "low", "Container health and bucket access are checked every 30 seconds.")
@@ -260,20 +282,19 @@ def separate_roles(view: View) -> Iterator[Evidence]:
 @claim("ECS-NON-ROOT", "high", "Containers do not run as root.")
 def non_root(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
-        root = container.user.split(":")[0] in ("", "0", "root")
-        harmless = (
-            not container.port
-            and container.definition.get("essential") is False
-            and container.dropped_capabilities == ["ALL"]
-        )
-        if root and container.user and harmless:
+        user = container.user.split(":")[0]
+        root = user in ("", "root") or (user.isdecimal() and int(user) == 0)
+        harmless = not container.port and container.definition.get("essential") is False and not capabilities(container)
+        if not user and not container.image.startswith(AWS_REGISTRY):
+            yield cannot_tell(container.name, f"user of the image {container.image}")
+        elif root and user and harmless:
             reason = (
                 "A Fargate volume belongs to root, so one container opens it up for the application; it has no "
                 "capabilities and exits before the application starts."
             )
             yield accepted(container.name, f"user {container.user}", reason)
         else:
-            yield evidence(container.name, f"user {container.user or 'of the image'}", not root)
+            yield evidence(container.name, f"user {container.user or 'of the image, root'}", not root)
 
 
 @claim("ECS-READ-ONLY-ROOT", "medium", "Root file systems are read-only.")
@@ -284,14 +305,20 @@ def read_only_root(view: View) -> Iterator[Evidence]:
         )
 
 
+def capabilities(container: Any) -> list[str]:
+    """The Linux capabilities that a container has."""
+    if container.privileged:
+        return ["ALL"]
+    dropped, added = set(container.dropped_capabilities), set(container.added_capabilities)
+    kept = set() if "ALL" in dropped else DEFAULT_CAPABILITIES - dropped
+    return sorted(kept | added)
+
+
 @claim("ECS-NO-CAPABILITIES", "medium", "Containers have no Linux capabilities.")
 def no_capabilities(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
-        yield evidence(
-            container.name,
-            f"dropped: {', '.join(container.dropped_capabilities) or 'none'}",
-            container.dropped_capabilities == ["ALL"],
-        )
+        found = capabilities(container)
+        yield evidence(container.name, f"has {', '.join(found) or 'none'}", not found)
 
 
 @claim("ECS-NOT-PRIVILEGED", "high", "No container is privileged, and none shares the host's network.")
@@ -309,12 +336,17 @@ def not_privileged(view: View) -> Iterator[Evidence]:
 @claim("ECS-NO-SECRETS", "high", "No environment variable holds a secret.")
 def no_secrets(view: View) -> Iterator[Evidence]:
     for container in view["containers"]:
-        found = sorted(name for name in container.environment if SECRET_NAME.search(name))
-        yield evidence(
-            container.name,
-            ", ".join(found) or f"{len(container.environment)} variables, none looks like a secret",
-            not found,
-        )
+        variables = container.environment
+        # Never the value.
+        found = [f"{name}: {kind}" for name, value in variables.items() if (kind := secret_in(name, value))]
+        unsure = [f"{name} looks random" for name, value in variables.items() if looks_random(value)]
+        files = len(container.definition.get("environmentFiles") or [])
+        unsure += [f"{files} environment files, which were not read"] if files else []
+        if unsure and not found:
+            yield cannot_tell(container.name, ", ".join(unsure))
+        else:
+            what = ", ".join(found) or f"{len(variables)} variables, none holds a secret"
+            yield evidence(container.name, what, not found)
 
 
 @claim("ECS-LOGS", "high", "Every container logs to an existing CloudWatch log group.")
@@ -322,3 +354,17 @@ def logs(view: View) -> Iterator[Evidence]:
     groups = view.by_key("log_groups")
     for container in view["containers"]:
         yield evidence(container.name, container.log_group or "no log", container.log_group in groups)
+
+
+@claim("ECS-LOG-MODE", "medium", "A container keeps running while its log cannot be delivered.")
+def log_mode(view: View) -> Iterator[Evidence]:
+    for container in view["containers"]:
+        what = (
+            f"{container.log_driver} {container.log_mode}{container.log_buffer and f', {container.log_buffer} buffer'}"
+        )
+        if not container.log_driver:
+            yield not_applicable(container.name, "no log", "There is no log that it could wait for.")
+        elif not container.log_mode:
+            yield cannot_tell(container.name, f"{container.log_driver}: the mode is the account's default, not read")
+        else:
+            yield evidence(container.name, what, container.log_mode == "non-blocking")

@@ -35,16 +35,26 @@ def subnets(view: View) -> Iterator[Evidence]:
 @claim("ALB-HTTPS", "high", "Clients reach the application only over HTTPS.")
 def https(view: View) -> Iterator[Evidence]:
     encrypted = {listener.load_balancer_arn for listener in view["listeners"] if listener.protocol == "HTTPS"}
-    for listener in view["listeners"]:
-        what = f"{listener.protocol} {listener.port}: {listener.action}"
-        if listener.protocol == "HTTP" and listener.port == 80 and listener.load_balancer_arn not in encrypted:
+    # A listener's own action is its default; its other rules decide before it.
+    rules = [rule for rule in view["listener_rules"] if rule.priority != "default"]
+    for entry in [*view["listeners"], *rules]:
+        by = f" by {', '.join(entry.conditions) or 'any request'}" if entry in rules else ""
+        what = f"{entry.protocol} {entry.port}: {entry.action} {entry.target}{by}"
+        if entry.protocol in ("HTTPS", "TLS"):
+            yield evidence(entry.load_balancer, what, True)
+        elif entry.action in ("redirect", "fixed-response"):
+            # A redirect to HTTP leads to another listener in plain text, or to nothing.
+            yield evidence(
+                entry.load_balancer, what, entry.action == "fixed-response" or entry.redirect_protocol == "HTTPS"
+            )
+        elif entry.protocol == "HTTP" and entry.port == 80 and entry.load_balancer_arn not in encrypted:
             reason = (
                 "A certificate needs a domain, and the take-home has none; setting certificate_arn in locals.tf adds "
                 "HTTPS and redirects HTTP to it."
             )
-            yield accepted(listener.load_balancer, what, reason)
+            yield accepted(entry.load_balancer, what, reason)
         else:
-            yield evidence(listener.load_balancer, what, listener.protocol == "HTTPS" or listener.action == "redirect")
+            yield evidence(entry.load_balancer, what, False)
 
 
 @claim("ALB-TLS-POLICY", "high", "HTTPS listeners reject everything below TLS 1.2.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workbook.claims.buckets import LOG_WRITERS, data_buckets, log_buckets, replicas
-from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
+from workbook.claims.buckets import LOG_WRITERS, data_buckets, log_buckets, log_prefixes, replicas
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence
+from workbook.claims.lifecycle import cover, enabled_rules, only_for
 from workbook.claims.policy_statements import allowed, denied, everyone
 
 claim = claims_of("s3")
@@ -53,13 +54,18 @@ def versioning(view: View) -> Iterator[Evidence]:
 def versions_kept(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
         if bucket.name not in log_buckets(view):
-            days = [
-                r.noncurrent_expiration_days
-                for r in view["bucket_lifecycle_rules"]
-                if r.bucket == bucket.name and r.status == "Enabled"
+            rules = [r for r in enabled_rules(view, bucket.name) if r.noncurrent_expiration_days]
+            what = [
+                f"{r.noncurrent_expiration_days} days{f', the newest {r.noncurrent_kept} forever' if r.noncurrent_kept else ''}"
+                f"{only_for(r)}"
+                for r in rules
             ]
-            kept = [day for day in days if day]
-            yield evidence(bucket.name, f"{min(kept)} days" if kept else "forever", kept and min(kept) >= 30)
+            long_enough = all(r.noncurrent_expiration_days >= 30 for r in rules)
+            yield evidence(
+                bucket.name,
+                "; ".join(what) or "forever",
+                long_enough and cover(r for r in rules if not r.noncurrent_kept),
+            )
 
 
 @claim("S3-PUBLIC-BLOCK", "critical", "All four public access block settings are on for every bucket.")
@@ -218,12 +224,19 @@ def log_writers(view: View) -> Iterator[Evidence]:
 @claim("S3-LOGS-EXPIRE", "low", "Logs expire, but not before 30 days.")
 def logs_expire(view: View) -> Iterator[Evidence]:
     for name in sorted(log_buckets(view)):
-        days = [
-            r.expiration_days
-            for r in view["bucket_lifecycle_rules"]
-            if r.bucket == name and r.status == "Enabled" and r.expiration_days
-        ]
-        yield evidence(name, f"after {min(days)} days" if days else "never", days and min(days) >= 30)
+        rules = [r for r in enabled_rules(view, name) if r.expiration_days or r.expiration_date]
+        what = [f"{_expires(r)}{only_for(r)}" for r in rules]
+        # From its date on, a rule with a date expires what is new, too.
+        early = [r for r in rules if r.expiration_date or r.expiration_days < 30]
+        yield evidence(
+            name,
+            "; ".join(what) or "never",
+            not early and all(cover(rules, prefix) for prefix in log_prefixes(view, name)),
+        )
+
+
+def _expires(rule: Any) -> str:
+    return f"after {rule.expiration_days} days" if rule.expiration_days else f"on {rule.expiration_date}"
 
 
 @claim("S3-LOGS-ARRIVE", "medium", "Access log objects arrive and show who requested what.", limit="s3-access-logs")
@@ -241,25 +254,21 @@ def logs_arrive(view: View) -> Iterator[Evidence]:
 @claim("S3-LIFECYCLE", "low", "Every bucket has lifecycle rules that move or expire old objects.")
 def lifecycle(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
-        rules = [r for r in view["bucket_lifecycle_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
+        rules = [r for r in enabled_rules(view, bucket.name) if r.transitions or r.expiration_days or r.expiration_date]
         deeds = [
-            f"{r.rule}: "
-            f"{', '.join([*r.transitions, *([f'expires after {r.expiration_days} days'] if r.expiration_days else [])])}"
+            f"{r.rule}: {', '.join([*r.transitions, *([f'expires {_expires(r)}'] if r.expiration_days or r.expiration_date else [])])}"
+            f"{only_for(r)}"
             for r in rules
-            if r.transitions or r.expiration_days
         ]
-        yield evidence(bucket.name, "; ".join(deeds) or "no rule", deeds)
+        yield evidence(bucket.name, "; ".join(deeds) or "no rule", cover(rules))
 
 
 @claim("S3-MULTIPART", "low", "Incomplete uploads are cleaned up within a week.")
 def multipart(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
-        days = [
-            r.abort_multipart_days
-            for r in view["bucket_lifecycle_rules"]
-            if r.bucket == bucket.name and r.status == "Enabled" and r.abort_multipart_days
-        ]
-        yield evidence(bucket.name, f"after {min(days)} days" if days else "never", days and min(days) <= 7)
+        rules = [r for r in enabled_rules(view, bucket.name) if r.abort_multipart_days]
+        what = [f"after {r.abort_multipart_days} days{only_for(r)}" for r in rules]
+        yield evidence(bucket.name, "; ".join(what) or "never", cover(r for r in rules if r.abort_multipart_days <= 7))
 
 
 @claim("S3-LIFECYCLE-RUNS", "low", "Objects actually change storage class and expire.", limit="s3-lifecycle")
@@ -274,11 +283,23 @@ def replication(view: View) -> Iterator[Evidence]:
     for bucket in data_buckets(view):
         rules = [r for r in view["bucket_replication_rules"] if r.bucket == bucket.name and r.status == "Enabled"]
         away = [r for r in rules if r.destination in buckets and buckets[r.destination].region != bucket.region]
-        yield evidence(
-            bucket.name,
-            ", ".join(f"{r.destination} in {buckets[r.destination].region}" for r in away) or "not replicated",
-            away,
-        )
+        elsewhere = [r.destination for r in rules if r.destination not in buckets]
+        what = [f"{r.destination} in {buckets[r.destination].region}{_left_out(r, bucket)}" for r in away]
+        whole = any(not _left_out(r, bucket) for r in away)
+        if elsewhere and not whole:
+            yield cannot_tell(bucket.name, f"{', '.join(elsewhere)} belongs to someone else: its region was not read")
+        else:
+            yield evidence(bucket.name, ", ".join(what) or "not replicated", whole)
+
+
+def _left_out(rule: Any, bucket: Any) -> str:
+    """What a replication rule leaves out. Unless it says so, that includes what is encrypted with a KMS key."""
+    limits = [
+        *([f"only prefix {rule.prefix}"] if rule.prefix else []),
+        *(f"only tag {tag}" for tag in rule.tags),
+        *(["nothing under a KMS key"] if "kms" in bucket.encryption and rule.kms_objects != "Enabled" else []),
+    ]
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 @claim("S3-REPLICA-OUTLIVES", "high", "Deletions are not replicated, so the replica survives a mistake or an intruder.")

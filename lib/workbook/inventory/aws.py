@@ -53,8 +53,11 @@ class Aws:
         self._done = 0
 
     async def all(self, service: str, operation: str, key: str, *, tables: Iterable[str], **params: Any) -> list[Any]:
-        """The list `key` from every page of an operation; [] if the call was rejected."""
-        answer = await self.get(service, operation, tables=tables, **params)
+        """The list `key` from every page of an operation; [] if the call was rejected.
+
+        AWS returns an empty list if there is nothing. A response without the list is therefore a problem.
+        """
+        answer = await self.get(service, operation, tables=tables, needs=key, **params)
         return list((answer or {}).get(key) or [])
 
     async def get(
@@ -65,6 +68,7 @@ class Aws:
         tables: Iterable[str],
         region: str | None = None,
         absent: Iterable[str] = (),
+        needs: str = "",
         **params: Any,
     ) -> Record | None:
         """The response of an operation, with its pages joined. The same call is made only once, however often it is
@@ -74,10 +78,12 @@ class Aws:
         ----------
         tables : the tables that are incomplete if the call is rejected.
         absent : error codes that mean "not set": the response is {}.
+        needs : the member without which the response says nothing.
 
         Returns
         -------
-        The response; {} if nothing is set, None if the call was rejected (and a problem recorded).
+        The response; {} if nothing is set, None if the call was rejected or the response lacks what it `needs` (and a
+        problem recorded).
         """
         region = region or self.scope.region
         name = json.dumps([service, operation, region, params], sort_keys=True)
@@ -86,8 +92,10 @@ class Aws:
             self._progress(self._done, len(self._answers), f"{service} {operation}")
         answer = await self._answers[name]
         if isinstance(answer, dict):
-            return answer
-        if isinstance(answer, ClientError):
+            if not needs or answer.get(needs) is not None:
+                return answer
+            error = f"AWS did not return {needs}"
+        elif isinstance(answer, ClientError):
             code = answer.response.get("Error", {}).get("Code", "")
             if code in set(absent):
                 return {}
@@ -95,8 +103,26 @@ class Aws:
         else:
             error = str(answer)
         subject = " ".join(str(v) for v in params.values() if isinstance(v, str))
-        self.problems |= {(table, f"{service} {operation} {subject}".strip(), error) for table in tables}
+        self.report(tables, f"{service} {operation} {subject}".strip(), error)
         return None
+
+    def report(self, tables: Iterable[str], call: str, error: str) -> None:
+        """Record that these tables are incomplete."""
+        self.problems |= {(table, call, error) for table in tables}
+
+    def ours(self, found: Iterable[Record], key: str, *, tables: Iterable[str], path: bool = False) -> list[Record]:
+        """Those whose name, the value of `key`, belongs to the environment; `path` if it is somewhere in the name.
+
+        One without a name may be ours or another's: a problem.
+        """
+        known = []
+        for record in found:
+            if record.get(key):
+                known.append(record)
+            else:
+                self.report(tables, f"a list of {', '.join(tables)}", f"AWS did not return {key}")
+        belongs = self.scope.within if path else self.scope.owns
+        return [record for record in known if belongs(str(record[key]))]
 
     async def in_batches(
         self,

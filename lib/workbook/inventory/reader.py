@@ -6,9 +6,11 @@ import asyncio
 import importlib
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+
+import pandas as pd
 
 from workbook.errors import WorkbookError
 from workbook.inventory.aws import Aws
@@ -76,7 +78,32 @@ def read_inventory(
             progress(*event)
     rows, problems = outcome.result()
     tables = {name: frame(table, rows.get(name, [])) for name, table in TABLES.items() if table.layer in chosen}
-    return Inventory(scope, taken_at, tables, [problem for problem in problems if problem["table"] in tables])
+    problems = [problem for problem in problems if problem["table"] in tables]
+    return Inventory(scope, taken_at, tables, [*problems, *_gaps(tables, {p["table"] for p in problems})])
+
+
+def _gaps(tables: Mapping[str, pd.DataFrame], known: set[str]) -> list[Record]:
+    """A problem for each column with a cell that AWS did not return, in tables that no rejected call explains."""
+    return [
+        {"table": name, "call": f"the column {column}", "error": "AWS did not return it"}
+        for name, found in tables.items()
+        if name not in known
+        for column, of in TABLES[name].columns.items()
+        if of.needed and found[column].isna().any()
+    ]
+
+
+async def _rows(aws: Aws, layer: str) -> Rows:
+    """The rows of one layer; none, and a problem for each of its tables, if AWS's answers are not what they should be.
+
+    The readers expect every member to be missing at times; this keeps one that does not from costing the others.
+    """
+    try:
+        return await _reader(layer)(aws)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        tables = [table.name for table in TABLES.values() if table.layer == layer]
+        aws.report(tables, f"the answers about {layer}", f"not understood: {type(error).__name__}: {error}")
+        return {}
 
 
 async def _read(
@@ -91,7 +118,7 @@ async def _read(
     aws = Aws(client, scope, pool, lambda done, known, call: events.put((done, known, call)))
     try:
         async with asyncio.timeout(timeout):
-            parts = await asyncio.gather(*(_reader(layer)(aws) for layer in layers))
+            parts = await asyncio.gather(*(_rows(aws, layer) for layer in layers))
     except TimeoutError as error:
         raise WorkbookError(
             f"Reading AWS took longer than {timeout:g} seconds.", "Check the target and the network, then read again."

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbook.inventory.aws import Aws
-from workbook.inventory.names import key_names, last, tags
+from workbook.inventory.names import key_names, last, tags, text
 from workbook.inventory.schema import BOOL, DICT, ID, INT, LIST, OPTIONAL_INT, STATEMENT, TEXT, Column, Record, Table
 from workbook.inventory.statements import statements
 
@@ -23,18 +23,23 @@ TABLES = (
         "replicates_to": Column(LIST, "names"), "policy_statements": INT, "tags": DICT, "bucket_arn": ID,
     }, key="name"),
     Table("bucket_lifecycle_rules", "s3", "Bucket lifecycle rules", {
-        "bucket": TEXT, "rule": TEXT, "status": TEXT, "prefix": TEXT, "transitions": Column(LIST, "such as STANDARD_IA after 30 days"),
-        "expiration_days": OPTIONAL_INT, "noncurrent_expiration_days": OPTIONAL_INT, "abort_multipart_days": OPTIONAL_INT,
+        "bucket": TEXT, "rule": TEXT, "status": TEXT, "prefix": Column(TEXT, "of the objects it is for; empty: all of them"),
+        "tags": Column(LIST, "that these objects have, such as class=temporary"), "larger_than": Column(OPTIONAL_INT, "bytes"), "smaller_than": Column(OPTIONAL_INT, "bytes"),
+        "transitions": Column(LIST, "such as STANDARD_IA after 30 days"), "noncurrent_transitions": Column(LIST, "days after being replaced"),
+        "expiration_days": OPTIONAL_INT, "expiration_date": Column(TEXT, "a day, from which on everything expires; or empty"),
+        "noncurrent_expiration_days": OPTIONAL_INT, "noncurrent_kept": Column(OPTIONAL_INT, "newest old versions that never expire"), "abort_multipart_days": OPTIONAL_INT,
     }),
     Table("bucket_replication_rules", "s3", "Replication rules", {
-        "bucket": TEXT, "rule": TEXT, "status": TEXT, "destination": Column(TEXT, "bucket name"), "storage_class": TEXT, "delete_markers": TEXT,
-        "role": Column(TEXT, "name"),
+        "bucket": TEXT, "rule": TEXT, "status": TEXT, "priority": OPTIONAL_INT, "prefix": Column(TEXT, "of the objects it is for; empty: all of them"),
+        "tags": Column(LIST, "that these objects have"), "destination": Column(TEXT, "bucket name"), "storage_class": TEXT, "delete_markers": TEXT,
+        "existing_objects": Column(TEXT, "Enabled, Disabled or empty"), "kms_objects": Column(TEXT, "Enabled, Disabled or empty: those encrypted with a KMS key"), "role": Column(TEXT, "name"),
     }),
     Table("bucket_policy_statements", "s3", "Bucket policies, by statement", {"bucket": TEXT, **STATEMENT}),
 )
 # fmt: on
 
 _EVERY = [table.name for table in TABLES]
+_ENCRYPTION, _BLOCK = "ServerSideEncryptionConfiguration", "PublicAccessBlockConfiguration"
 _BLOCKS = {
     "block_public_acls": "BlockPublicAcls",
     "ignore_public_acls": "IgnorePublicAcls",
@@ -46,7 +51,7 @@ _BLOCKS = {
 async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `s3`, from both regions of the environment."""
     found = await aws.all("s3", "list_buckets", "Buckets", tables=_EVERY, Prefix=aws.scope.prefix)
-    parts = await asyncio.gather(*(_bucket(aws, b) for b in found if aws.scope.owns(b["Name"])))
+    parts = await asyncio.gather(*(_bucket(aws, b) for b in aws.ours(found, "Name", tables=_EVERY)))
     return {name: [row for part in parts for row in part[name]] for name in _EVERY}
 
 
@@ -62,30 +67,39 @@ async def _region(aws: Aws, bucket: Record) -> str:
 async def _bucket(aws: Aws, bucket: Record) -> dict[str, list[Record]]:
     name, region = bucket["Name"], await _region(aws, bucket)
 
-    async def setting(operation: str, *absent: str, table: str = "buckets") -> Record | None:
-        return await aws.get("s3", operation, tables={"buckets", table}, region=region, absent=absent, Bucket=name)
+    async def setting(operation: str, *absent: str, table: str = "buckets", needs: str = "") -> Record | None:
+        tables = {"buckets", table}
+        return await aws.get("s3", operation, tables=tables, region=region, absent=absent, needs=needs, Bucket=name)
 
     encryption, versioning, ownership, block, logging, lifecycle, replication, policy, tagging = await asyncio.gather(
-        setting("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError"),
+        setting("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError", needs=_ENCRYPTION),
         setting("get_bucket_versioning"),
-        setting("get_bucket_ownership_controls", "OwnershipControlsNotFoundError"),
-        setting("get_public_access_block", "NoSuchPublicAccessBlockConfiguration"),
+        setting("get_bucket_ownership_controls", "OwnershipControlsNotFoundError", needs="OwnershipControls"),
+        setting("get_public_access_block", "NoSuchPublicAccessBlockConfiguration", needs=_BLOCK),
         setting("get_bucket_logging"),
-        setting("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration", table="bucket_lifecycle_rules"),
-        setting("get_bucket_replication", "ReplicationConfigurationNotFoundError", table="bucket_replication_rules"),
-        setting("get_bucket_policy", "NoSuchBucketPolicy", table="bucket_policy_statements"),
-        setting("get_bucket_tagging", "NoSuchTagSet"),
+        setting(
+            "get_bucket_lifecycle_configuration",
+            "NoSuchLifecycleConfiguration",
+            table="bucket_lifecycle_rules",
+            needs="Rules",
+        ),
+        setting(
+            "get_bucket_replication",
+            "ReplicationConfigurationNotFoundError",
+            table="bucket_replication_rules",
+            needs="ReplicationConfiguration",
+        ),
+        setting("get_bucket_policy", "NoSuchBucketPolicy", table="bucket_policy_statements", needs="Policy"),
+        setting("get_bucket_tagging", "NoSuchTagSet", needs="TagSet"),
     )
-    default = _first(
-        _first(encryption, "ServerSideEncryptionConfiguration", "Rules"), "ApplyServerSideEncryptionByDefault"
-    )
+    default = _first(encryption, _ENCRYPTION, "Rules", "ApplyServerSideEncryptionByDefault")
     key = (default or {}).get("KMSMasterKeyID", "")
     keys = await key_names(aws, [key], region, ["buckets"])
     target = _first(logging, "LoggingEnabled")
-    lifecycle_rows = [_lifecycle(name, rule) for rule in (lifecycle or {}).get("Rules", [])]
+    lifecycle_rows = [_lifecycle(name, rule) for rule in (lifecycle or {}).get("Rules") or []]
     replication_rows = _replication(name, (replication or {}).get("ReplicationConfiguration") or {})
     policy_rows = statements((policy or {}).get("Policy"))
-    blocked = _first(block, "PublicAccessBlockConfiguration")
+    blocked = _first(block, _BLOCK)
     row = {
         "name": name,
         "region": region,
@@ -98,7 +112,7 @@ async def _bucket(aws: Aws, bucket: Record) -> dict[str, list[Record]]:
         "logging_bucket": _value(target, "TargetBucket"),
         "logging_prefix": _value(target, "TargetPrefix"),
         "lifecycle_rules": None if lifecycle is None else len(lifecycle_rows),
-        "replicates_to": sorted({r["destination"] for r in replication_rows if r["status"] == "Enabled"}),
+        "replicates_to": sorted({r["destination"] or "" for r in replication_rows if r["status"] == "Enabled"}),
         "policy_statements": None if policy is None else len(policy_rows),
         "tags": tags(tagging or {}, "TagSet"),
         "bucket_arn": f"arn:{_partition(region)}:s3:::{name}",
@@ -129,35 +143,66 @@ def _partition(region: str) -> str:
     return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
+def _chosen(rule: Record) -> tuple[str, list[str], Record]:
+    """What a rule is for: the prefix, the tags, and everything else of its filter."""
+    # One condition stands alone, several under And. A rule of the oldest form has a prefix and no filter.
+    alone = rule.get("Filter") or {}
+    several = alone.get("And") or {}
+    every = {**alone, **several}
+    pairs = [*(several.get("Tags") or []), *([alone["Tag"]] if alone.get("Tag") else [])]
+    prefix = every.get("Prefix") or rule.get("Prefix") or ""
+    return prefix, sorted(f"{pair.get('Key', '')}={pair.get('Value', '')}" for pair in pairs), every
+
+
+def _when(transition: Record, days: str) -> str:
+    date = transition.get("Date")
+    return f"on {str(date)[:10]}" if date else f"after {transition.get(days, 0)} days"
+
+
 def _lifecycle(bucket: str, rule: Record) -> Record:
-    chosen = rule.get("Filter") or {}
-    transitions = [f"{t['StorageClass']} after {t['Days']} days" for t in rule.get("Transitions", []) if "Days" in t]
-    older = [
-        f"{t['StorageClass']} {t['NoncurrentDays']} days after being replaced"
-        for t in rule.get("NoncurrentVersionTransitions", [])
-    ]
+    prefix, tagged, chosen = _chosen(rule)
+    expiration, noncurrent = rule.get("Expiration") or {}, rule.get("NoncurrentVersionExpiration") or {}
     return {
         "bucket": bucket,
         "rule": rule.get("ID", ""),
-        "status": rule["Status"],
-        "prefix": chosen.get("Prefix") or (chosen.get("And") or {}).get("Prefix") or rule.get("Prefix") or "",
-        "transitions": transitions + older,
-        "expiration_days": (rule.get("Expiration") or {}).get("Days"),
-        "noncurrent_expiration_days": (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays"),
+        "status": text(rule, "Status"),
+        "prefix": prefix,
+        "tags": tagged,
+        "larger_than": chosen.get("ObjectSizeGreaterThan"),
+        "smaller_than": chosen.get("ObjectSizeLessThan"),
+        "transitions": [f"{t.get('StorageClass')} {_when(t, 'Days')}" for t in rule.get("Transitions") or []],
+        "noncurrent_transitions": [
+            f"{t.get('StorageClass')} {_when(t, 'NoncurrentDays')}"
+            for t in rule.get("NoncurrentVersionTransitions") or []
+        ],
+        "expiration_days": expiration.get("Days"),
+        "expiration_date": str(expiration.get("Date") or "")[:10],
+        "noncurrent_expiration_days": noncurrent.get("NoncurrentDays"),
+        "noncurrent_kept": noncurrent.get("NewerNoncurrentVersions"),
         "abort_multipart_days": (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation"),
     }
 
 
 def _replication(bucket: str, configuration: Record) -> list[Record]:
-    return [
-        {
-            "bucket": bucket,
-            "rule": rule.get("ID", ""),
-            "status": rule["Status"],
-            "destination": last(rule["Destination"]["Bucket"]),
-            "storage_class": rule["Destination"].get("StorageClass", ""),
-            "delete_markers": (rule.get("DeleteMarkerReplication") or {}).get("Status", ""),
-            "role": last(configuration.get("Role")),
-        }
-        for rule in configuration.get("Rules", [])
-    ]
+    rows = []
+    for rule in configuration.get("Rules") or []:
+        prefix, tagged, _ = _chosen(rule)
+        destination = rule.get("Destination") or {}
+        encrypted = (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects") or {}
+        rows.append(
+            {
+                "bucket": bucket,
+                "rule": rule.get("ID", ""),
+                "status": text(rule, "Status"),
+                "priority": rule.get("Priority"),
+                "prefix": prefix,
+                "tags": tagged,
+                "destination": last(destination.get("Bucket")) or None,
+                "storage_class": destination.get("StorageClass", ""),
+                "delete_markers": (rule.get("DeleteMarkerReplication") or {}).get("Status", ""),
+                "existing_objects": (rule.get("ExistingObjectReplication") or {}).get("Status", ""),
+                "kms_objects": encrypted.get("Status", ""),
+                "role": last(configuration.get("Role")) or None,
+            }
+        )
+    return rows

@@ -9,7 +9,7 @@ name), else the id. Name tags are not unique, so next to such a name there is a 
 use.
 
 A cell that could not be read is None (a list or dict is empty), and the inventory's `problems` name its table; a
-setting that is not set is "", an empty list or False.
+setting that is not set is "", an empty list or False. Where None is a value, the column is optional.
 """
 
 from __future__ import annotations
@@ -61,10 +61,16 @@ LIST, DICT, ID, IDS, ADDRESSES = Type.LIST, Type.DICT, Type.ID, Type.IDS, Type.A
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, and what it contains, with units if any."""
+    """One column: its type, and what it contains, with units if any; `optional` if None is a value in it."""
 
     type: Type
     about: str = ""
+    optional: bool = False
+
+    @property
+    def needed(self) -> bool:
+        """Whether None is a gap."""
+        return not self.optional and self.type is not OPTIONAL_INT
 
 
 class Table:

@@ -13,6 +13,10 @@ OLDEST = "2008-10-17"
 """The version of a policy that names none; it has no policy variables."""
 
 
+# What stands for a policy that is no JSON: its row has no effect, which makes it a gap.
+UNREADABLE: Record = {"Effect": None}
+
+
 def document(policy: str | Mapping[str, Any] | None) -> Record:
     """A policy document as a dict, from the JSON text (URL-encoded or not) or the dict that a call returned; {} without
     a policy.
@@ -21,16 +25,21 @@ def document(policy: str | Mapping[str, Any] | None) -> Record:
         return {}
     if isinstance(policy, Mapping):
         return dict(policy)
-    parsed = json.loads(unquote(policy) if policy.startswith("%") else policy)
-    return parsed if isinstance(parsed, dict) else {}
+    try:
+        parsed = json.loads(unquote(policy) if policy.startswith("%") else policy)
+    except ValueError:
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {"Statement": [UNREADABLE]}
 
 
 def statements(policy: str | Mapping[str, Any] | None) -> list[Record]:
-    """Rows with the columns of `schema.STATEMENT`, in document order; [] without a policy."""
+    """Rows with the columns of `schema.STATEMENT`, in document order; [] without a policy. What is no statement is a row
+    without an effect.
+    """
     found = document(policy)
     version = found.get("Version") or OLDEST
     return [
-        {**_row(statement, position), "version": version}
+        {**_row(statement if isinstance(statement, Mapping) else UNREADABLE, position), "version": version}
         for position, statement in enumerate(_list(found.get("Statement")), start=1)
     ]
 
@@ -41,21 +50,23 @@ def summary(policy: str | Mapping[str, Any] | None) -> str:
     for row in statements(policy):
         who = f"{_few(row['principals'])} " if row["principals"] else ""
         condition = f" if {' and '.join(row['conditions'])}" if row["conditions"] else ""
-        parts.append(f"{row['effect']} {who}{_few(row['actions'])} on {_few(row['resources'])}{condition}")
+        parts.append(
+            f"{row['effect'] or 'Unreadable:'} {who}{_few(row['actions'])} on {_few(row['resources'])}{condition}"
+        )
     return "; ".join(parts)
 
 
 def _row(statement: Mapping[str, Any], position: int) -> Record:
     return {
         "sid": statement.get("Sid") or str(position),
-        "effect": statement.get("Effect", ""),
+        "effect": statement.get("Effect"),
         "principals": _principals(statement.get("Principal"), "") + _principals(statement.get("NotPrincipal"), "!"),
         "actions": _values(statement, "Action"),
         "resources": _values(statement, "Resource"),
         "conditions": sorted(
             f"{key} {operator} {', '.join(sorted(_text(v) for v in _list(values)))}"
-            for operator, keys in (statement.get("Condition") or {}).items()
-            for key, values in keys.items()
+            for operator, keys in _pairs(statement.get("Condition"))
+            for key, values in _pairs(keys)
         ),
         "statement": dict(statement),
     }
@@ -65,8 +76,8 @@ def _principals(principal: Any, mark: str) -> list[str]:
     # "*" and {"AWS": "*"} mean the same wherever a policy may name a principal.
     if not principal:
         return []
-    if principal == "*":
-        return [f"{mark}*"]
+    if not isinstance(principal, Mapping):  # "*", or what is no principal
+        return sorted(f"{mark}{value}" for value in _list(principal))
     named = ((kind, value) for kind, values in principal.items() for value in _list(values))
     return sorted(f"{mark}*" if (kind, value) == ("AWS", "*") else f"{mark}{kind}: {value}" for kind, value in named)
 
@@ -75,6 +86,10 @@ def _values(statement: Mapping[str, Any], element: str) -> list[str]:
     plain = [str(v) for v in _list(statement.get(element))]
     negated = [f"!{v}" for v in _list(statement.get(f"Not{element}"))]
     return sorted(plain) + sorted(negated)
+
+
+def _pairs(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,10 +7,23 @@ locals {
   pages_dir        = "/var/dashboard"
   container_files  = "${path.root}/../../../container"
   read_only_root   = !local.enable_execute_command
-  log_stream       = { awslogs-group = local.ecs_log_group, awslogs-region = local.region, awslogs-stream-prefix = "ecs" }
   pages_mount      = [{ sourceVolume = "pages", containerPath = local.pages_dir }]
   no_capabilities  = { drop = ["ALL"] }
   health_check_url = "http://127.0.0.1:${local.container_port}${local.health_check_path}"
+
+  # Non-blocking: while CloudWatch Logs is unreachable, lines beyond the buffer are lost, but no container stalls on a
+  # write to stdout. What must not be lost (who read which object) is in the access logs, not here. Stated, because the
+  # default is a setting of the account.
+  log_configuration = {
+    logDriver = "awslogs"
+    options = {
+      awslogs-group         = local.ecs_log_group
+      awslogs-region        = local.region
+      awslogs-stream-prefix = "ecs"
+      mode                  = "non-blocking"
+      max-buffer-size       = "25m"
+    }
+  }
 
   # The whole program is the argument of `sh -c`: startup.sh, with dashboard.py in its here-document.
   startup_command = replace(file("${local.container_files}/startup.sh"), "@dashboard.py@\n", file("${local.container_files}/dashboard.py"))
@@ -167,7 +180,7 @@ module "ecs" {
           linuxParameters        = { capabilities = local.no_capabilities }
 
           create_cloudwatch_log_group = false
-          logConfiguration            = { logDriver = "awslogs", options = local.log_stream }
+          logConfiguration            = local.log_configuration
         }
 
         (local.container_name) = {
@@ -214,6 +227,7 @@ module "ecs" {
           create_cloudwatch_log_group            = true
           cloudwatch_log_group_name              = local.ecs_log_group
           cloudwatch_log_group_retention_in_days = local.log_retention_days
+          logConfiguration                       = local.log_configuration
         }
       }
     }

@@ -8,11 +8,11 @@ locals {
 
   log_configuration = var.create_cloudwatch_log_group ? {
     logDriver = "awslogs"
-    options = {
-      awslogs-group         = aws_cloudwatch_log_group.this[0].name
-      awslogs-region        = local.region
-      awslogs-stream-prefix = "ecs"
-    }
+    options = merge(
+      { awslogs-region = local.region, awslogs-stream-prefix = "ecs" },
+      try(var.logConfiguration.options, {}),
+      { awslogs-group = aws_cloudwatch_log_group.this[0].name }, # The task definition waits for the group.
+    )
   } : var.logConfiguration
 
   definition = {

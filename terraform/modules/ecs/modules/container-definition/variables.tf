@@ -67,7 +67,7 @@ variable "linuxParameters" {
 }
 
 variable "logConfiguration" {
-  description = "Log configuration if no log group is created here."
+  description = "Log configuration. Its options add to the defaults if the log group is created here."
   type = object({
     logDriver = string
     options   = map(string)
