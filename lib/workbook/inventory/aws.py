@@ -110,19 +110,23 @@ class Aws:
         """Record that these tables are incomplete."""
         self.problems |= {(table, call, error) for table in tables}
 
-    def ours(self, found: Iterable[Record], key: str, *, tables: Iterable[str], path: bool = False) -> list[Record]:
-        """Those whose name, the value of `key`, belongs to the environment; `path` if it is somewhere in the name.
-
-        One without a name may be ours or another's: a problem.
-        """
+    def identified(self, found: Iterable[Record], key: str, *, tables: Iterable[str]) -> list[Record]:
+        """Those that have the `key` they are told apart by. One without it is a problem."""
         known = []
         for record in found:
             if record.get(key):
                 known.append(record)
             else:
                 self.report(tables, f"a list of {', '.join(tables)}", f"AWS did not return {key}")
+        return known
+
+    def ours(self, found: Iterable[Record], key: str, *, tables: Iterable[str], path: bool = False) -> list[Record]:
+        """Those whose name, the value of `key`, belongs to the environment; `path` if it is somewhere in the name.
+
+        One without a name may be ours or another's: a problem.
+        """
         belongs = self.scope.within if path else self.scope.owns
-        return [record for record in known if belongs(str(record[key]))]
+        return [record for record in self.identified(found, key, tables=tables) if belongs(str(record[key]))]
 
     async def in_batches(
         self,

@@ -43,15 +43,24 @@ _EVERY = [table.name for table in TABLES]
 async def read(aws: Aws) -> dict[str, list[Record]]:
     """Rows of the tables of the layer `iam`."""
     details, listed, profiles = await asyncio.gather(
-        aws.get("iam", "get_account_authorization_details", tables=_EVERY, Filter=["Role", "LocalManagedPolicy"]),
+        aws.get(
+            "iam",
+            "get_account_authorization_details",
+            tables=_EVERY,
+            needs="RoleDetailList",
+            Filter=["Role", "LocalManagedPolicy"],
+        ),
         aws.all("iam", "list_roles", "Roles", tables=["roles"]),
         aws.all("iam", "list_instance_profiles", "InstanceProfiles", tables=["instance_profiles"]),
     )
-    roles = [r for r in (details or {}).get("RoleDetailList", []) if aws.scope.owns(r["RoleName"])]
+    roles = aws.ours((details or {}).get("RoleDetailList") or [], "RoleName", tables=_EVERY)
+    for role in roles:
+        if missing := _missing(role):
+            aws.report(_EVERY, f"the role {role['RoleName']}", f"AWS did not return {missing}")
     in_use = {arn for role in roles for arn in [*_attached(role), _boundary(role)] if arn}
     customer = {
-        p["Arn"]: next((v["Document"] for v in p.get("PolicyVersionList", []) if v["IsDefaultVersion"]), None)
-        for p in (details or {}).get("Policies", [])
+        p["Arn"]: next((v.get("Document") for v in p.get("PolicyVersionList") or [] if v.get("IsDefaultVersion")), None)
+        for p in aws.identified((details or {}).get("Policies") or [], "Arn", tables=_EVERY)
         if p["Arn"] in in_use or aws.scope.owns(last(p["Arn"]))
     }
     theirs = sorted(in_use - set(customer))
@@ -59,8 +68,11 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         **customer,
         **dict(zip(theirs, await asyncio.gather(*(_document(aws, a) for a in theirs)), strict=True)),
     }
+    for arn, text in documents.items():
+        if not text:
+            aws.report(["policies", "iam_statements"], f"the policy {last(arn)}", "AWS did not return its document")
     policies = [_policy(arn, text, roles) for arn, text in documents.items()]
-    extra = {r["RoleName"]: r for r in listed}
+    extra = {r.get("RoleName"): r for r in listed}
     return {
         "roles": [_role(r, extra.get(r["RoleName"])) for r in roles],
         "role_trust_statements": [
@@ -72,29 +84,43 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         "instance_profiles": [
             {
                 "name": p["InstanceProfileName"],
-                "roles": sorted(r["RoleName"] for r in p["Roles"]),
-                "instance_profile_arn": p["Arn"],
+                "roles": sorted(r.get("RoleName") or "" for r in p.get("Roles") or []),
+                "instance_profile_arn": p.get("Arn"),
             }
-            for p in profiles
-            if aws.scope.owns(p["InstanceProfileName"])
+            for p in aws.ours(profiles, "InstanceProfileName", tables=["instance_profiles"])
         ],
     }
 
 
 async def _document(aws: Aws, arn: str) -> Any:
     tables = ["policies", "iam_statements"]
-    policy = await aws.get("iam", "get_policy", tables=tables, PolicyArn=arn)
-    if policy is None:
+    policy = await aws.get("iam", "get_policy", tables=tables, needs="Policy", PolicyArn=arn)
+    default = ((policy or {}).get("Policy") or {}).get("DefaultVersionId")
+    if not default:
         return None
     version = await aws.get(
-        "iam", "get_policy_version", tables=tables, PolicyArn=arn, VersionId=policy["Policy"]["DefaultVersionId"]
+        "iam", "get_policy_version", tables=tables, needs="PolicyVersion", PolicyArn=arn, VersionId=default
     )
-    return (version or {}).get("PolicyVersion", {}).get("Document")
+    return ((version or {}).get("PolicyVersion") or {}).get("Document")
+
+
+def _missing(role: Record) -> str:
+    """The first member of a role that AWS always returns, and did not."""
+    parts = [
+        *((role, member) for member in ("Arn", "Path", "AssumeRolePolicyDocument")),
+        *((attached, "PolicyArn") for attached in role.get("AttachedManagedPolicies") or []),
+        *(
+            (inline, member)
+            for inline in role.get("RolePolicyList") or []
+            for member in ("PolicyName", "PolicyDocument")
+        ),
+    ]
+    return next((member for part, member in parts if not part.get(member)), "")
 
 
 def _attached(role: Record) -> list[str]:
     """ARNs of the managed policies of a role, in the order of their names."""
-    arns = [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or []]
+    arns = [p["PolicyArn"] for p in role.get("AttachedManagedPolicies") or [] if p.get("PolicyArn")]
     return sorted(arns, key=lambda arn: (last(arn), arn))
 
 
@@ -111,13 +137,13 @@ def _role(role: Record, listed: Mapping[str, Any] | None) -> Record:
         "trust_conditions": sorted({c for s in trust for c in s["conditions"]}),
         "boundary": last(boundary),
         "attached_policies": [last(arn) for arn in _attached(role)],
-        "inline_policies": sorted(p["PolicyName"] for p in role.get("RolePolicyList") or []),
-        "instance_profiles": sorted(p["InstanceProfileName"] for p in role.get("InstanceProfileList") or []),
+        "inline_policies": sorted(p.get("PolicyName") or "" for p in role.get("RolePolicyList") or []),
+        "instance_profiles": sorted(p.get("InstanceProfileName") or "" for p in role.get("InstanceProfileList") or []),
         "max_session_hours": listed.get("MaxSessionDuration", 3600) / 3600 if listed else None,
-        "path": role["Path"],
+        "path": role.get("Path"),
         "description": listed.get("Description", "") if listed else None,
         "tags": tags(role),
-        "role_arn": role["Arn"],
+        "role_arn": role.get("Arn"),
         "boundary_arn": boundary,
         "attached_policy_arns": _attached(role),
     }
@@ -126,7 +152,7 @@ def _role(role: Record, listed: Mapping[str, Any] | None) -> Record:
 def _policy(arn: str, text: Any, roles: list[Record]) -> Record:
     return {
         "name": last(arn),
-        "managed_by": "aws" if arn.split(":")[4] == "aws" else "customer",
+        "managed_by": "aws" if arn.split(":")[4:5] == ["aws"] else "customer",
         "attached_to": sorted(r["RoleName"] for r in roles if arn in _attached(r)),
         "boundary_of": sorted(r["RoleName"] for r in roles if _boundary(r) == arn),
         "statements": None if text is None else len(statements(text)),
@@ -147,7 +173,7 @@ def _managed_statements(policy: Record) -> list[Record]:
 
 def _inline_statements(role: Record) -> list[Record]:
     return [
-        {"policy": p["PolicyName"], "kind": "inline", "roles": [role["RoleName"]], **s}
+        {"policy": p.get("PolicyName"), "kind": "inline", "roles": [role["RoleName"]], **s}
         for p in role.get("RolePolicyList") or []
-        for s in statements(p["PolicyDocument"])
+        for s in statements(p.get("PolicyDocument"))
     ]

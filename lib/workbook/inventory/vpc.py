@@ -102,6 +102,10 @@ _TARGETS = {
 }
 
 
+# What AWS tells the members of its lists apart by, if not by the list's name with Id.
+_ID = {"SecurityGroups": "GroupId"}
+
+
 class Network:
     """The answers of EC2 about the environment's VPCs, and the names of their resources. Layers share the calls."""
 
@@ -112,6 +116,7 @@ class Network:
         prefix = self._aws.scope.prefix
         by_name = [{"Name": "tag:Name", "Values": [prefix, f"{prefix}-*"]}]
         found = await self._aws.all("ec2", "describe_vpcs", "Vpcs", tables=tables, Filters=by_name)
+        found = self._aws.identified(found, "VpcId", tables=tables)
         return [vpc for vpc in found if self._aws.scope.owns(name_of(vpc, ""))]
 
     async def of_vpcs(
@@ -121,9 +126,10 @@ class Network:
         ids = [vpc["VpcId"] for vpc in await self.vpcs(tables)]
         if not ids:
             return []
-        return await self._aws.all(
+        found = await self._aws.all(
             "ec2", operation, key, tables=tables, **{parameter: [{"Name": field, "Values": ids}]}
         )
+        return self._aws.identified(found, _ID.get(key, f"{key.removesuffix('s')}Id"), tables=tables)
 
     async def subnets(self, tables: Iterable[str]) -> list[Record]:
         return await self.of_vpcs("describe_subnets", "Subnets", tables)
@@ -174,6 +180,7 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         )
         used = {route.get("DestinationPrefixListId") for table in tables for route in table.get("Routes") or []}
         used |= {rule.get("PrefixListId") for rule in rules}
+        found = aws.identified(found, "PrefixListId", tables=reading)
         listed = [one for one in found if one.get("OwnerId") != "AWS" or one["PrefixListId"] in used]
         entries = await asyncio.gather(
             *(
@@ -266,7 +273,12 @@ async def read(aws: Aws) -> dict[str, list[Record]]:
         **{a["NetworkAclId"]: name_of(a, "default" if a.get("IsDefault") else a["NetworkAclId"]) for a in acls},
     }
     table_of = _table_of_subnets(subnets, route_tables)
-    acl_of = {association["SubnetId"]: a["NetworkAclId"] for a in acls for association in a.get("Associations") or []}
+    acl_of = {
+        association["SubnetId"]: a["NetworkAclId"]
+        for a in acls
+        for association in a.get("Associations") or []
+        if association.get("SubnetId")
+    }
     zone_of = {s["SubnetId"]: s.get("AvailabilityZone") for s in subnets}
     owners = _owners(nats, endpoints)
     return {
