@@ -418,6 +418,50 @@ def test_an_endpoint_that_is_not_available_is_not_reached(dev: Inventory) -> Non
     assert {reach(pending, "task", service, 443).verdict for service in ENDPOINTS} == {"no"}
 
 
+def test_an_endpoint_of_another_type_is_unknown_and_does_not_stop_the_matrix(dev: Inventory) -> None:
+    other = change(dev, "endpoints", lambda r: r.service == "sts", type="GatewayLoadBalancer")
+    assert reach(other, "task", "sts", 443).verdict == "unknown"
+    assert reach(other, "task", "sts", 22).verdict == "no"  # No security group of the task lets it out.
+    assert set(matrix(other)["verdict"]) == {"yes", "no", "unknown"}
+
+
+def test_a_service_without_a_security_group_has_the_vpcs_default_one(dev: Inventory) -> None:
+    answer = reach(change(dev, "services", lambda r: True, group_ids=[]), "task", "internet", 443)
+    assert answer.stops[0].where == DEFAULT
+
+
+# ── interfaces that someone else made ──
+
+
+def test_an_instance_next_to_the_tasks_is_in_the_matrix_and_answers_to_its_name_and_address(dev: Inventory) -> None:
+    (task,) = dev.rows("services")
+    subnet = next(row for row in dev.rows("subnets") if row.subnet_id == task.subnet_ids[0])
+    instance = {
+        "name": "i-1", "type": "instance", "network_interface_id": "eni-1", "owner_id": "i-1", "vpc_id": subnet.vpc_id,
+        "subnet_id": subnet.subnet_id, "group_ids": task.group_ids, "private_ips": ["10.0.10.77"],
+    }  # fmt: skip
+    more = dev.replace(network_interfaces=[*dev.rows("network_interfaces"), instance])
+    found = matrix(more)
+    assert {row.target for row in found.itertuples() if row.source == "i-1"} == {"internet", "task"}
+    for name in ("i-1", "10.0.10.77"):
+        # Unlike a task it may use port 8080 as a client, where the private ACL stops the reply.
+        assert reach(more, name, "logs", 443).verdict == "partly"
+        assert reach(more, "internet", name, 22).verdict == "no"
+    assert reach(dev, "10.0.10.77", "logs", 443).verdict == "unknown"
+
+
+def test_a_private_nat_gateway_does_not_lead_to_the_internet(dev: Inventory) -> None:
+    private = change(dev, "nat_gateways", lambda r: True, connectivity="private", public_ip="")
+    answer = reach(private, "task", "internet", 443)
+    assert answer.verdict == "no" and "private" in answer.reason
+
+
+def test_where_a_regional_nat_gateway_leads_is_unknown(dev: Inventory) -> None:
+    regional = change(dev, "nat_gateways", lambda r: True, subnet_id=None, subnet=None, az=None)
+    assert reach(regional, "task", "internet", 443).verdict == "unknown"
+    assert set(matrix(regional)["verdict"]) == {"yes", "no", "unknown"}
+
+
 # ── IPv6 ──
 
 

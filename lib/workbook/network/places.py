@@ -27,6 +27,7 @@ class Place:
     public : whether it has a public IPv4 address; None if unknown.
     ipv6 : whether it has an IPv6 address; None if unknown.
     client_ports : the ports it opens connections from, first and last.
+    modelled : False for what the engine cannot follow packets to, such as an endpoint of a gateway load balancer.
     gateway : the row of the gateway endpoint, which has no address itself.
     """
 
@@ -38,6 +39,7 @@ class Place:
     public: bool | None = False
     ipv6: bool | None = None
     client_ports: tuple[int, int] = ANY_CLIENT_PORTS
+    modelled: bool = True
     gateway: Row | None = field(default=None, compare=False)
     endpoint: Row | None = field(default=None, compare=False)
 
@@ -63,6 +65,8 @@ def pieces(net: Topology, place: Place, target: bool = False) -> list[tuple[Addr
     """One address for each class of the place's addresses that rules can tell apart, with the class's name."""
     if place.kind == INTERNET:
         return net.internet(place.ranges[0].version, outward=target)
+    if not place.modelled:
+        return [(Address(None, "", place.name), place.name)]
     if place.gateway is None:
         return net.classes(place.ranges)
     lists = [
@@ -128,23 +132,26 @@ def standing(net: Topology, table: str, row: Row, name: str = "") -> list[Place]
         return [Place(name, "interface", found, addresses, groups, bool(row.public), six)]
     if table == "endpoints" and row.type == "Gateway":
         return [Place(name, "gateway endpoint", None, (), (), gateway=row, endpoint=row)]
+    subnets = [net.by_subnet[id] for id in row.subnet_ids or () if id in net.by_subnet]
     if table == "endpoints" and row.type != "Interface":
-        raise WorkbookError(
-            f"{row.name} is an endpoint of type {row.type}.", "Only gateway and interface endpoints are supported."
-        )
-    subnets = [net.by_subnet[id] for id in row.subnet_ids if id in net.by_subnet]
+        return [Place(name, f"endpoint of type {row.type}", None, (), None, modelled=False)]
     if not subnets:
         raise WorkbookError(
             f"The inventory has no subnet for {row.name}.", "Read the inventory again once it is deployed."
         )
     exposed = bool(row.public_ip) if table == "services" else getattr(row, "scheme", "") == "internet-facing"
     client = LINUX_PORTS if table == "services" else ANY_CLIENT_PORTS
-    version_6, groups = _six(net, table, row, subnets), tuple(row.group_ids)
+    version_6, groups = _six(net, table, row, subnets), tuple(row.group_ids) or _default(net, subnets)
     endpoint = row if table == "endpoints" else None
     return [
         Place(name, KINDS[table], subnet, ranges(subnet), groups, exposed, version_6, client, endpoint=endpoint)
         for subnet in sorted(subnets, key=lambda s: str(s.name))
     ]
+
+
+def _default(net: Topology, subnets: list[Row]) -> tuple[str, ...]:
+    """The default group of the VPC, which AWS takes where none is named."""
+    return tuple(id for id, row in net.groups.items() if row.is_default and row.vpc_id == subnets[0].vpc_id)
 
 
 def _addresses(text: str | None) -> list[str]:

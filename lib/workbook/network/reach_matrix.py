@@ -15,7 +15,7 @@ COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "r
 
 def questions(inventory: Inventory | Names) -> list[tuple[str, str, int, str, str]]:
     """(source, target, port, source subnet, target subnet), for all load balancers, services, endpoints, NAT gateways,
-    subnets and default groups read; by id where several resources share a name."""
+    other interfaces, subnets and default groups read; by id where several resources share a name."""
     net = inventory if isinstance(inventory, Names) else Names(inventory)
     inventory = net.inventory
     services = inventory.rows("services") if "services" in inventory else ()
@@ -47,6 +47,9 @@ def questions(inventory: Inventory | Names) -> list[tuple[str, str, int, str, st
     asked += [
         pair for name in default for pair in ((name, "internet", 443), ("internet", name, 443), (name, name, 443))
     ]
+    for stranger in net.called["network_interfaces"].values():
+        asked += [*(("internet", stranger, port) for port in (22, 443)), (stranger, "internet", 443)]
+        asked += [(stranger, task, own) for task, own in tasks]
     across: list[tuple[str, str, int, str, str]] = []
     for (task, _), service in zip(tasks, services, strict=True):
         near = [row for row in interface if set(service.subnet_ids) <= set(row.subnet_ids)]

@@ -171,7 +171,14 @@ class _Walk:
             if place.kind == "nat" and place.subnet is None:
                 yield _fixed("there", "NAT gateway", place.label, "no", "it opens and accepts no connections itself")
                 return
-        if a.subnet is None and b.subnet is None and b.gateway is None:
+        if not (a.modelled and b.modelled):
+            if a.subnet is not None:
+                yield from self._out_of_group()
+            if b.subnet is not None:
+                yield from self._into_group()
+            strange = b if a.modelled else a
+            yield _fixed("there", "endpoint", strange.name, "unknown", f"an {strange.kind} is not modelled")
+        elif a.subnet is None and b.subnet is None and b.gateway is None:
             yield _fixed("there", "VPC", "", "unknown", "neither side is in a subnet of the inventory")
         elif b.gateway is not None:
             yield from self._through_gateway_endpoint(b.gateway)
