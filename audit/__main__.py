@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from audit import engine_agreement, environment
+from audit import engine_agreement, environment, proof_soundness
 from audit.agreement import compare, read_pairs
 from audit.policies import documents
 from audit.reconcile import read_waivers, reconcile
@@ -29,7 +29,7 @@ from workbook.terraform.plan import Plan
 from workbook.workbook import Workbook, open_workbook
 
 HERE = ROOT / "audit"
-PAIRS = 20_000
+PAIRS, ACCOUNTS = 20_000, 1_000
 
 
 def main() -> int:
@@ -45,7 +45,11 @@ def main() -> int:
         reconciled = reconcile([finding for scan in scans for finding in scan.findings], waivers)
         plan = next(scan for scan in scans if scan.view == "plan")
         progress = Progress("The policy engine and the simulator")
-        said, agree = engine_agreement.run(engine_agreement.chosen_seed(), PAIRS)
+        seed = engine_agreement.chosen_seed()
+        said, agree = engine_agreement.run(seed, PAIRS)
+        wrong, answers = proof_soundness.run(seed, ACCOUNTS)
+        said.append(proof_soundness.said(seed, wrong, answers))
+        agree = agree and not wrong
         progress.finish(note("Compared the policy engine with the simulator.\n"))
         lines = list(report(scans, reconciled, compare(pairs, plan, reconciled, claims)))
     except WorkbookError as error:

