@@ -75,8 +75,8 @@ def test_every_name_belongs_to_the_environment(stack: Any, inventory: Inventory)
         (name, row.name) for name, table in TABLES.items() if "name" in table.columns for row in inventory.rows(name)
     ]
     foreign = {(table, name) for table, name in named if not stack.scope.within(name.split(":")[0])}
-    # AWS's own policy, and containers, which are named in the task definition.
-    assert {table for table, _ in foreign} <= {"policies", "containers"}
+    # AWS's own policy; containers, which are named in the task definition; AWS's prefix lists; interfaces of tasks.
+    assert {table for table, _ in foreign} <= {"policies", "containers", "prefix_lists", "network_interfaces"}
     assert all(one(inventory, "policies", name).managed_by == "aws" for table, name in foreign if table == "policies")
 
 
