@@ -1,7 +1,7 @@
 """Every switch of `locals.tf`: plan, apply, a second plan without changes, and everything that is shown is right.
 
-`make test` sets all switches that can be changed in place together. Each alone, and configurations that hold every pair
-of them, take half an hour: `make switches`.
+`make test` sets all switches that can be changed in place together. Each alone and back, and configurations that hold
+every pair of them, take half an hour: `make switches`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def ranges(count: int, *more: str) -> str:
 
 PICTURES = ("architecture", "vpc", "ecr", "iam", "s3", "ecs")
 PAIRS = configurations(SWITCHES)
-ALONE = [(name,) for name in SWITCHES]
 HTTPS = {"certificate_arn": '"arn:aws:acm:us-east-1:123456789012:certificate/one"'}
 # What `locals.tf` sets -> what the plan's error says, each of them.
 REFUSED: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
@@ -123,29 +122,49 @@ def account(stack: Any, names: tuple[str, ...], environment: str, home: Path) ->
             branches.stop_all(home)
 
 
+def apply(workbook: Workbook) -> None:
+    """Plan and apply; the plan after that has no changes."""
+    plan = workbook.plan()
+    assert not plan.empty
+    workbook.apply(plan)
+    second = workbook.plan()
+    assert second.empty, second.rendered().text
+
+
+def differing(workbook: Workbook, expected: dict[str, Verdict]) -> dict[str, tuple[Verdict | None, Verdict | None]]:
+    """Claim -> its verdict and the expected one, where they differ."""
+    found = verdicts(workbook.claims())
+    return {
+        claim: (found.get(claim), expected.get(claim))
+        for claim in {*found, *expected}
+        if found.get(claim) != expected.get(claim)
+    }
+
+
 @pytest.fixture
 def check(stack: Any, as_deployed: dict[str, Verdict], tmp_path: Path, monkeypatch: Any) -> Callable[..., None]:
     """Deploys an environment under some switches, and compares everything with its `locals.tf`."""
 
-    def run(names: tuple[str, ...], environment: str = "dev") -> None:
+    def run(names: tuple[str, ...], environment: str = "dev", back: bool = False) -> None:
         environments = copy(tmp_path / "project", environment)
         monkeypatch.setattr(settings, "ENVIRONMENTS", environments)
+        directory = environments / environment
+        unchanged = (directory / "locals.tf").read_text()
         with account(stack, names, environment, tmp_path / "home") as workbook:
-            flip(environments / environment, names, workbook.client)
+            flip(directory, names, workbook.client)
             # Opened again: it reads names and regions from `locals.tf`.
             workbook = Workbook(environment, workbook.run.home)
-            plan = workbook.plan()
-            assert not plan.empty
-            workbook.apply(plan)
-            second = workbook.plan()
-            assert second.empty, second.rendered().text
-            deployed = Deployed(workbook, values(environments / environment))
-            found, expected = verdicts(workbook.claims()), {**as_deployed, **turned(names)}
-            assert {claim: found[claim] for claim in found if found[claim] != expected[claim]} == {}
-            assert set(found) == set(expected)
+            apply(workbook)
+            expected = {**as_deployed, **turned(names)}
+            assert differing(workbook, expected) == {}
+            deployed = Deployed(workbook, values(directory))
             assert deployed.access[~deployed.access["agrees"]].to_dict("records") == []
             for says in (network_is, firewalls_are, service_is, entrance_is, region_is, tables_are_shown):
                 says(deployed)
+            if back:
+                (directory / "locals.tf").write_text(unchanged)
+                apply(workbook)
+                assert differing(workbook, as_deployed) == {}
 
     return run
 
@@ -155,8 +174,14 @@ def test_set_together(check: Callable[..., None]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("names", [*ALONE, *PAIRS], ids="+".join)
-def test_set(names: tuple[str, ...], check: Callable[..., None]) -> None:
+@pytest.mark.parametrize("name", SWITCHES)
+def test_set_alone_and_back(name: str, check: Callable[..., None]) -> None:
+    check((name,), back=SWITCHES[name].in_place)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("names", PAIRS, ids="+".join)
+def test_set_in_pairs(names: tuple[str, ...], check: Callable[..., None]) -> None:
     check(names)
 
 
