@@ -38,6 +38,7 @@ class Switch:
     sets: Mapping[str, str] = field(default_factory=dict)
     turns: Mapping[str, Verdict] = field(default_factory=dict)
     in_place: bool = True
+    and_back: bool = True
     prepares: Callable[[Callable[..., Any], str], dict[str, str]] | None = None
 
 
@@ -62,6 +63,8 @@ SWITCHES = {
         },
         # Both sentences say three.
         {"VPC-MULTI-AZ": Verdict.FAIL, "ECS-MULTI-AZ": Verdict.FAIL},
+        # moto adds no route for a route table that a gateway endpoint gets later; AWS does.
+        and_back=False,
     ),
     "three-tasks": Switch({"desired_count": "3"}),
     "ranges": Switch({"allowed_cidrs": '["198.51.100.0/24", "203.0.113.0/24"]'}),
