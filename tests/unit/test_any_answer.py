@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from test_inventory_reading import SCOPE, Factory
+from unit.test_inventory_reading import SCOPE, Factory
 
 from workbook.claims import Verdict, judge
 from workbook.inventory import TABLES, Inventory, read_inventory
@@ -167,3 +167,58 @@ def test_an_answer_that_says_nothing_passes_nothing() -> None:
     inventory = read_inventory(Factory(nothing).client, SCOPE)
     assert set(inventory.problems["table"]) == set(TABLES)
     assert {result.verdict for result in judge(inventory)} == {Verdict.CANNOT_TELL}
+
+
+# ── what the readers make of some answers ──
+
+
+def canned(**answers: dict[str, Any]) -> Inventory:
+    """The inventory from answers with nothing in them, but for these operations."""
+    full = Answers(0, 0.0)
+
+    def answer(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        return answers.get(operation) or full(service, operation, params)
+
+    return read_inventory(Factory(answer).client, SCOPE, ["s3", "ecr"], workers=1)
+
+
+def test_a_lifecycle_rule_says_what_it_is_for() -> None:
+    both = {"And": {"Prefix": "tmp/", "Tags": [{"Key": "class", "Value": "old"}], "ObjectSizeGreaterThan": 5}}
+    rules = [
+        {"ID": "a", "Status": "Enabled", "Filter": both, "Expiration": {"Date": datetime(2027, 1, 1, tzinfo=UTC)}},
+        {"ID": "b", "Status": "Enabled", "Filter": {"Tag": {"Key": "class", "Value": "new"}}},
+        {"ID": "c", "Status": "Enabled", "Prefix": "old-form/"},
+        {"ID": "d", "Status": "Enabled", "Filter": {}},
+    ]
+    found = {row.rule: row for row in canned(GetBucketLifecycleConfiguration={"Rules": rules}).rows(
+        "bucket_lifecycle_rules"
+    )}  # fmt: skip
+    assert {rule: (row.prefix, row.tags, row.larger_than) for rule, row in found.items()} == {
+        "a": ("tmp/", ["class=old"], 5),
+        "b": ("", ["class=new"], None),
+        "c": ("old-form/", [], None),
+        "d": ("", [], None),
+    }
+    assert found["a"].expiration_date == "2027-01-01"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        ("*", True),
+        ("shop", True),
+        ("alloy-*", True),
+        ("*-x", True),
+        ("x-*", False),
+        ("prod", False),
+        ("alloy*y", False),
+    ],
+)
+def test_a_scanning_filter_matches_as_ecr_does(wanted: str, matches: bool) -> None:
+    rule = {"scanFrequency": "CONTINUOUS_SCAN", "repositoryFilters": [{"filter": wanted, "filterType": "WILDCARD"}]}
+    scanning = {"scanType": "ENHANCED", "rules": [rule]}
+    inventory = canned(GetRegistryScanningConfiguration={"scanningConfiguration": scanning})
+    for repository in inventory.rows("repositories"):
+        assert repository.scan_type == "ENHANCED"
+        assert repository.scan_rules == ([f"CONTINUOUS_SCAN {wanted}"] if matches else [])
+    assert inventory.rows("repositories")
