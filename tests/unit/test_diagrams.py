@@ -594,21 +594,20 @@ def admitting(inventory, ports, ranges):
 
 @pytest.mark.parametrize("name", ["architecture", "ecs", "vpc"])
 def test_an_arrow_names_everything_that_it_stands_for(inventory, name):
-    ranges = ["198.51.100.0/24", "203.0.113.0/24"]
-    picture = sketch(name, admitting(inventory, [80], ranges))
+    picture = sketch(name, admitting(inventory, [80], ["198.51.100.0/24", "203.0.113.0/24"]))
     labelled = [arrow.lines for arrow in picture.arrows if arrow.labels and arrow.labels[0].startswith(":80 ")]
-    assert labelled == [tuple(f":80 from {cidr}" for cidr in ranges)]
-    assert all(f":80 from {cidr}" in picture.measured() for cidr in ranges)
+    assert labelled == [(":80 from 198.51.100.0/24, 203.0.113.0/24",)]
+    assert labelled[0][0] in picture.measured()
 
 
-def test_an_arrow_that_stands_for_many_says_how_many_more(inventory):
-    ranges = [f"198.51.{number}.0/24" for number in range(12)]
+def test_an_arrow_that_stands_for_many_names_the_first_and_the_text_all(inventory):
+    ranges = [f"198.51.{number}.0/24" for number in range(0, 24, 2)]
     picture = sketch("ecs", admitting(inventory, [80], ranges))
     (arrow,) = [arrow for arrow in picture.arrows if arrow.labels and arrow.labels[0].startswith(":80 ")]
-    assert arrow.lines == (*(f":80 from {cidr}" for cidr in ranges[:3]), "and 9 more")
-    assert all(f":80 from {cidr}" in render.describe(picture) for cidr in ranges)
+    assert len(arrow.lines) == 4 and arrow.lines[-1] == "…" and max(map(len, arrow.lines)) <= 42
+    assert all(cidr in render.describe(picture) for cidr in ranges)
 
 
 def test_mermaid_names_everything_that_an_arrow_stands_for(inventory):
     text = mermaid(admitting(inventory, [80], ["198.51.100.0/24", "203.0.113.0/24"]))
-    assert '-->|":80 from 198.51.100.0/24<br/>:80 from 203.0.113.0/24"|' in text
+    assert '-->|":80 from 198.51.100.0/24, 203.0.113.0/24"|' in text

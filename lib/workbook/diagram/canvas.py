@@ -6,6 +6,7 @@ What it remembers is what the tests compare with the inventory, and what the tex
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ _HEADING = "heading"
 _PLAIN = {"shape": "plain", "fixedsize": "false", "width": "0", "height": "0"}
 # Points: length of an arrow's tip, and radius of a corner.
 _TIP, _ROUND = 8.0, 6.0
-_LABEL_LINES = 4
+_LABEL_LINES, _LABEL_WIDTH = 4, 42
 
 # AWS's own colours for the things they stand for: public green, private teal, VPC purple, IAM red.
 _BOXES: dict[str, dict[str, str]] = {
@@ -309,11 +310,9 @@ class Arrow:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Its label; of more than four lines, the first three and how many more there are."""
-        if len(self.labels) <= _LABEL_LINES:
-            return self.labels
-        kept = self.labels[: _LABEL_LINES - 1]
-        return (*kept, f"and {len(self.labels) - len(kept)} more")
+        """Its label; of more than four lines, the first three. The text alternative has all of it."""
+        lines = [line for label in self.labels for line in textwrap.wrap(label, _LABEL_WIDTH)]
+        return tuple(lines) if len(lines) <= _LABEL_LINES else (*lines[: _LABEL_LINES - 1], "…")
 
     @property
     def name(self) -> str:
