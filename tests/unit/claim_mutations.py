@@ -74,8 +74,50 @@ def put(table: str, where: Row, **cells: Any) -> Change:
         assert set(cells) <= set(TABLES[table].columns)
         for row in found:
             row.update(with_ids(rows, cells))
+            _rewrite(row, cells)
 
     return change
+
+
+def _rewrite(row: Row, cells: Row) -> None:
+    """Make the statement of a row say what its changed columns say, since proofs read the statement."""
+    if "statement" not in row:
+        return
+    statement = dict(row["statement"])
+    for column, element in (("actions", "Action"), ("resources", "Resource")):
+        if column in cells:
+            negated = [value[1:] for value in cells[column] if value.startswith("!")]
+            statement.pop(element, None)
+            statement[f"Not{element}" if negated else element] = negated or cells[column]
+    if "principals" in cells:
+        named: Row = {}
+        for principal in cells["principals"]:
+            kind, _, value = principal.partition(": ") if ": " in principal else ("AWS", "", principal)
+            named.setdefault(kind, []).append(value)
+        statement["Principal"] = named
+    if "conditions" in cells:
+        condition: Row = {}
+        for text in cells["conditions"]:
+            key, operator, values = text.split(" ", 2)
+            condition.setdefault(operator, {})[key] = values.split(", ")
+        statement["Condition"] = condition
+    if "effect" in cells:
+        statement["Effect"] = cells["effect"]
+    row["statement"] = statement
+
+
+OWNERS = {
+    "bucket_policy_statements": ("buckets", "bucket"),
+    "repository_policy_statements": ("repositories", "repository"),
+}
+
+
+def _recount(rows: Rows, table: str) -> None:
+    """A resource's number of statements follows the statements."""
+    if table in OWNERS:
+        owners, column = OWNERS[table]
+        for owner in rows[owners]:
+            owner["policy_statements"] = sum(row[column] == owner["name"] for row in rows[table])
 
 
 def drop(table: str, **where: Any) -> Change:
@@ -85,6 +127,7 @@ def drop(table: str, **where: Any) -> Change:
         kept = [row for row in rows[table] if not matches(row, where)]
         assert len(kept) < len(rows[table]), f"no row of {table} with {where}"
         rows[table] = kept
+        _recount(rows, table)
 
     return change
 
@@ -95,7 +138,10 @@ def add(table: str, like: Row, **cells: Any) -> Change:
     def change(rows: Rows) -> None:
         assert set(cells) <= set(TABLES[table].columns)
         base = next(row for row in rows[table] if matches(row, like))
-        rows[table].append({**copy.deepcopy(base), **with_ids(rows, cells)})
+        new = {**copy.deepcopy(base), **with_ids(rows, cells)}
+        _rewrite(new, cells)
+        rows[table].append(new)
+        _recount(rows, table)
 
     return change
 
@@ -123,8 +169,19 @@ def denial_without(*actions: str) -> Change:
         for row in rows["iam_statements"]:
             if matches(row, DENY):
                 row["actions"] = [action for action in row["actions"] if action not in actions]
+                _rewrite(row, {"actions": row["actions"]})
 
     return change
+
+
+def boundary_allows(resource: str, *actions: str) -> Change:
+    """Let the boundary allow some actions, and take them out of its denials."""
+    like = {"policy": f"{P}-permissions-boundary", "effect": "Allow"}
+    denials = [denial for action in actions for denial in (action.split(":")[0] + ":*", f"{action}*")]
+    return all_of(
+        denial_without(*actions, *denials),
+        add("iam_statements", like, sid="Opened", actions=list(actions), resources=[resource]),
+    )
 
 
 def environment(**variables: str) -> Change:
@@ -152,6 +209,9 @@ WITHIN = {"peer": "10.0.0.0/16", "peer_type": "cidr", "peer_id": "10.0.0.0/16"}
 WORLD = {"peer": "0.0.0.0/0", "peer_type": "cidr", "peer_id": "0.0.0.0/0"}
 PRIVATE_ACL, PUBLIC_ACL = f"{P}-vpc-private", f"{P}-vpc-public"
 EXECUTION = {"policy": f"{P}-ecs-execution-policy"}
+EC2_ROLE = f"arn:aws:iam::123456789012:role/{P}-ec2-role"
+TRAIL = f"arn:aws:cloudtrail:us-east-1:123456789012:trail/{P}-trail"
+FLOW_LOGS = f"arn:aws:logs:us-east-1:123456789012:log-group:/vpc/{P}/flow-logs:*"
 TASK_READ = {"policy": f"{P}-ecs-task-policy", "sid": "ReadAndWriteData"}
 DASHBOARD, PREPARE = {"name": "dashboard"}, {"name": "prepare"}
 
@@ -301,27 +361,37 @@ CASES: dict[str, Case] = {
         put("repository_lifecycle_rules", {"tag_status": "untagged"}, count_number=365), f"{P}-app"
     ),
     "ECR-LIFECYCLE-TAGGED": case(drop("repository_lifecycle_rules", tag_status="tagged"), f"{P}-app"),
-    "ECR-POLICY": case(put("repository_policy_statements", {}, principals=["*"]), f"{P}-app"),
-    "ECR-POLICY-PULL-ONLY": case(put("repository_policy_statements", {}, actions=["ecr:PutImage"]), f"{P}-app"),
+    # A grant to everyone passes the boundary by, so these two roles can pull as well.
+    "ECR-POLICY": case(
+        put("repository_policy_statements", {}, principals=["*"]), f"{P}-app", "IAM-TASK-ROLE", "IAM-REPLICATION-ROLE"
+    ),
+    "ECR-POLICY-PULL-ONLY": case(
+        put("repository_policy_statements", {}, actions=["ecr:PutImage"]), f"{P}-app", "ECR-POLICY"
+    ),
     "ECR-POLICY-ENFORCED": case(put("repositories", {}, policy_statements=0), f"{P}-app"),
     # ── iam ──
     "IAM-ROLE-EC2": case(put("instance_profiles", {}, roles=[]), f"{P}-ec2-role"),
     "IAM-ROLE-LAMBDA": case(drop("roles", name=f"{P}-lambda-role"), "lambda.amazonaws.com"),
     "IAM-ROLE-ECS": case(
         put(
-            "roles",
-            {"name": f"{P}-ecs-task-role"},
-            trusted=["Service: ecs-tasks.amazonaws.com", "Service: sqs.amazonaws.com"],
+            "role_trust_statements",
+            {"role": f"{P}-ecs-task-role"},
+            principals=["Service: ecs-tasks.amazonaws.com", "Service: sqs.amazonaws.com"],
         ),
         f"{P}-ecs-task-role",
         "IAM-TRUST",
     ),
     "IAM-ROLE-RDS": case(
-        put("roles", {"name": f"{P}-rds-monitoring-role"}, trusted=["Service: rds.amazonaws.com"]),
+        put("role_trust_statements", {"role": f"{P}-rds-monitoring-role"}, principals=["Service: rds.amazonaws.com"]),
         "monitoring.rds.amazonaws.com",
     ),
     "IAM-TRUST": case(
-        put("roles", {"name": f"{P}-vpc-flow-log-role"}, trusted=["AWS: arn:aws:iam::999999999999:root"]),
+        put(
+            "role_trust_statements",
+            {"role": f"{P}-vpc-flow-log-role"},
+            principals=["AWS: arn:aws:iam::999999999999:root"],
+            conditions=[],
+        ),
         f"{P}-vpc-flow-log-role",
     ),
     "IAM-CONFUSED-DEPUTY": case(
@@ -342,7 +412,7 @@ CASES: dict[str, Case] = {
         f"{P}-lambda-policy",
     ),
     "IAM-TASK-ROLE": case(
-        put("iam_statements", TASK_READ, actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]),
+        add("iam_statements", TASK_READ, sid="ForgeFlowLogs", actions=["logs:PutLogEvents"], resources=[FLOW_LOGS]),
         f"{P}-ecs-task-role",
     ),
     "IAM-EXECUTION-ROLE": case(
@@ -359,7 +429,12 @@ CASES: dict[str, Case] = {
         f"{P}-s3-replication-role",
     ),
     "IAM-NO-ESCALATION": case(
-        put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["iam:PassRole"]), f"{P}-lambda-role"
+        all_of(
+            put("iam_statements", {"policy": f"{P}-lambda-policy"}, actions=["iam:PassRole"], resources=[EC2_ROLE]),
+            boundary_allows(EC2_ROLE, "iam:PassRole"),
+        ),
+        f"{P}-lambda-role",
+        "IAM-BOUNDARY-ESCALATION",
     ),
     "IAM-ATTACHMENTS": case(
         put("roles", {"name": f"{P}-lambda-role"}, inline_policies=["quick-fix"]), f"{P}-lambda-role"
@@ -374,11 +449,17 @@ CASES: dict[str, Case] = {
         "AdministratorAccess",
     ),
     "IAM-BOUNDARY": case(
-        put("roles", {"name": f"{P}-ecs-task-role"}, boundary=""), f"{P}-ecs-task-role", "IAM-ENFORCED"
+        put("roles", {"name": f"{P}-ecs-task-role"}, boundary=""),
+        f"{P}-ecs-task-role",
+        "IAM-ENFORCED",
+        "IAM-BOUNDARY-ESCALATION",
+        "IAM-BOUNDARY-AUDIT",
+        "IAM-BOUNDARY-DATA",
+        "IAM-BOUNDARY-REGIONS",
     ),
-    "IAM-BOUNDARY-ESCALATION": case(denial_without("iam:*"), BOUNDARY),
-    "IAM-BOUNDARY-AUDIT": case(denial_without("cloudtrail:*"), BOUNDARY),
-    "IAM-BOUNDARY-DATA": case(denial_without("s3:DeleteObjectVersion"), BOUNDARY),
+    "IAM-BOUNDARY-ESCALATION": case(boundary_allows(EC2_ROLE, "iam:PassRole"), BOUNDARY),
+    "IAM-BOUNDARY-AUDIT": case(boundary_allows(f"{TRAIL}", "cloudtrail:StopLogging"), BOUNDARY),
+    "IAM-BOUNDARY-DATA": case(boundary_allows(f"arn:aws:s3:::{DATA}/*", "s3:DeleteObjectVersion"), BOUNDARY),
     "IAM-BOUNDARY-REGIONS": case(drop("iam_statements", **{**DENY, "sid": "NeverOtherRegions"}), BOUNDARY),
     "IAM-ENFORCED": case(
         put("roles", {"name": f"{P}-ec2-role"}, attached_policies=[]), f"{P}-ec2-role", "IAM-ATTACHMENTS"
@@ -411,9 +492,15 @@ CASES: dict[str, Case] = {
     ),
     "S3-REPLICA-CLOSED": case(drop("bucket_policy_statements", sid="DenyAllButReplicationAndOperators"), REPLICA),
     "S3-NO-PUBLIC-ALLOW": case(
-        add("bucket_policy_statements", {"bucket": LOGS, "effect": "Allow"}, bucket=DATA, sid="Open", principals=["*"]),
+        add(
+            "bucket_policy_statements",
+            {"bucket": LOGS, "effect": "Allow"},
+            bucket=DATA,
+            sid="Open",
+            principals=["*"],
+            conditions=[],
+        ),
         DATA,
-        "S3-LOG-WRITERS",
     ),
     "S3-POLICY-ENFORCED": case(
         drop("bucket_policy_statements", bucket=REPLICA), REPLICA, "S3-TLS", "S3-REPLICA-CLOSED"

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -78,6 +78,11 @@ class Changed:
 
     def by_key(self, table: str) -> dict[str, Row]:
         return {getattr(row, TABLES[table].key): row for row in self.rows(table)}
+
+    def fingerprint(self, columns: Mapping[str, tuple[str, ...]]) -> str:
+        return json.dumps(
+            [[[row[n] for n in names or row] for row in self._tables[table]] for table, names in columns.items()]
+        )
 
 
 def changed(claim: str) -> dict[str, list[dict[str, Any]]]:
@@ -160,16 +165,22 @@ def test_every_claim_has_a_change_that_makes_it_fail() -> None:
 
 @pytest.mark.parametrize("claim", list(CASES))
 def test_a_claim_turns_and_names_the_resource(claim: str) -> None:
-    look = View(Changed(changed(claim)))  # type: ignore[arg-type]
+    tables = changed(claim)
+    look = View(Changed(tables))  # type: ignore[arg-type]
+    # A claim is a function of the tables it uses: where none of them changed, its verdict did not.
+    touched = {name for name in tables if tables[name] != rows()[name]}
+    concerned = [result.claim for result in results() if touched & set(result.tables)]
     turned = {
         result.claim.id: result
-        for result in (judge_one(each, look, [], "embedded") for each in CLAIMS.values())
+        for result in (judge_one(each, look, [], "embedded") for each in concerned)
         if result.verdict is Verdict.FAIL
     }
     assert set(turned) == {claim} | CASES[claim].also
     assert CASES[claim].resource in {line.resource for line in turned[claim].against}
 
 
+BOUNDARY = {"policy": "alloy-dev-take-home-permissions-boundary"}
+OPENED = {**BOUNDARY, "effect": "Allow"}
 MORE = {
     "the whole log bucket is more than a prefix": ("S3-LOG-WRITERS", "put", "bucket_policy_statements", {"sid": "AccessLogDelivery"}, {"resources": [f"arn:aws:s3:::{MUTATIONS.LOGS}/*"]}),
     "half the internet is the internet": ("VPC-SG-WORLD", "put", "security_group_rules", {"security_group": "alloy-dev-take-home-endpoint-sg"}, {"peer": "0.0.0.0/1", "peer_type": "cidr"}),
@@ -177,8 +188,8 @@ MORE = {
     "a deny that comes too late": ("VPC-NACL-PRIVATE-IN", "put", "nacl_entries", {"rule_number": 190}, {"rule_number": 250}),
     "an ephemeral port that a group opens": ("VPC-NACL-ADMIN-PORTS", "add", "security_group_rules", {"peer": "0.0.0.0/0", "direction": "ingress"}, {"from_port": 3389, "to_port": 3389}),
     "the way out without the reason": ("VPC-SG-TASK-OUT", "put", "containers", {}, {"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/alloy-dev-take-home-app:1.0.0"}),
-    "an action in other letters": ("IAM-NO-ESCALATION", "put", "iam_statements", {"policy": "alloy-dev-take-home-lambda-policy"}, {"actions": ["IAM:passrole"]}),
-    "an action under a wildcard": ("IAM-NO-ESCALATION", "put", "iam_statements", {"policy": "alloy-dev-take-home-lambda-policy"}, {"actions": ["sts:*"]}),
+    "an action in other letters": ("IAM-BOUNDARY-ESCALATION", "add", "iam_statements", OPENED, {"actions": ["IAM:passrole"], "resources": ["*"]}),
+    "an action under a wildcard": ("IAM-BOUNDARY-ESCALATION", "add", "iam_statements", OPENED, {"actions": ["iam:Pass*"], "resources": ["*"]}),
     "everything but one action": ("IAM-NO-WILDCARD-ACTIONS", "put", "iam_statements", {"policy": "alloy-dev-take-home-lambda-policy"}, {"actions": ["!s3:GetObject"]}),
     "a wildcard for every name that begins like ours": ("IAM-NARROW-ARNS", "put", "iam_statements", {"sid": "ReadAndWriteData"}, {"resources": ["arn:aws:s3:::alloy-dev-take-home-*"]}),
     "a forced wildcard with one action more": ("IAM-NO-WILDCARD-RESOURCES", "put", "iam_statements", {"sid": "GetRegistryToken"}, {"actions": ["ecr:DeleteRepository", "ecr:GetAuthorizationToken"]}),
@@ -196,6 +207,12 @@ MORE = {
 def test_no_deviation_hides_behind_another(story: str) -> None:
     claim, how, table, where, cells = MORE[story]
     tables = copy.deepcopy(rows())
+    if claim == "IAM-BOUNDARY-ESCALATION":  # Nothing else in the boundary may deny it.
+        MUTATIONS.boundary_allows("*", "iam:PassRole", "sts:AssumeRole")(tables)
+        if how == "add":
+            MUTATIONS.drop("iam_statements", sid="Opened")(tables)
+        else:
+            MUTATIONS.put("iam_statements", {"sid": "NeverIdentityOrAudit"}, actions=["iam:*"])(tables)
     getattr(MUTATIONS, how)(table, where, **cells)(tables)
     assert judge_one(CLAIMS[claim], View(Changed(tables)), [], "embedded").verdict is Verdict.FAIL  # type: ignore[arg-type]
 
@@ -232,9 +249,9 @@ def test_cells_that_aws_did_not_tell_stop_no_claim() -> None:
             {column: value if column in keep else None for column, value in row.items()} for row in tables[table]
         ]
         look = View(Changed(tables))  # type: ignore[arg-type]
-        for claim in CLAIMS.values():
+        for claim in (result.claim for result in results() if table in result.tables):
             result = judge_one(claim, look, [{"table": table, "call": "Describe", "error": "AccessDenied"}], "embedded")
-            assert (result.verdict is Verdict.CANNOT_TELL) == (table in look.looked_at), claim.id
+            assert result.verdict is Verdict.CANNOT_TELL, claim.id
             assert "raised" not in result.reason
 
 

@@ -21,9 +21,9 @@ import pytest
 from workbook.diagram.render import sketch
 from workbook.inventory import Inventory, Row
 from workbook.network import matrix, traffic
-from workbook.network.engine import Through
 from workbook.network.flows import INTERNET, Key, egress_flows, network_flows
 from workbook.network.places import Names
+from workbook.network.reachability import Through
 from workbook.network.traffic import ALL, LANES, NOTHING, Traffic, ports
 
 CHANGES = int(os.environ.get("WORKBOOK_PACKET_CHANGES", "200"))

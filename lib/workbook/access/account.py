@@ -5,15 +5,17 @@ Built from the rows of an inventory, each table only when something needs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from workbook.access.evaluation import Caller, Target
 from workbook.access.policies import NEWEST, Policy, parse_policy
 from workbook.inventory import Row, Scope
 from workbook.inventory.names import last
+
+T = TypeVar("T")
 
 STRANGER = "999999999999"
 """Stands for every account that no policy names."""
@@ -27,6 +29,8 @@ class Rows(Protocol):
 
     def rows(self, table: str, **where: Any) -> tuple[Row, ...]: ...
 
+    def fingerprint(self, columns: Mapping[str, tuple[str, ...]]) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -39,12 +43,54 @@ class Endpoint:
     policy: Policy
 
 
+# What decides a request: the tables, and the columns of those that say other things too.
+_DECISIVE: dict[str, tuple[str, ...]] = {
+    "roles": ("name", "role_arn", "boundary", "boundary_arn", "attached_policy_arns", "inline_policies", "tags"),
+    "iam_statements": (),
+    "role_trust_statements": (),
+    "buckets": ("name", "bucket_arn", "region", "ownership", "restrict_public_buckets", "policy_statements"),
+    "bucket_policy_statements": (),
+    "repositories": ("name", "repository_arn", "policy_statements"),
+    "repository_policy_statements": (),
+    "endpoints": ("endpoint_id", "name", "service", "vpc_id"),
+    "endpoint_policy_statements": (),
+    "clusters": ("cluster_arn",),
+}
+_MOST_REMEMBERED = 4_000
+_remembered: dict[Any, tuple[Any, frozenset[str]]] = {}
+
+
 class Account:
     """Principals, resources and endpoints of the account that an inventory describes."""
 
     def __init__(self, rows: Rows) -> None:
         self.scope = rows.scope
-        self._rows = rows.rows
+        self._source = rows
+        self._used: set[str] = set()
+
+    def _rows(self, table: str, **where: Any) -> tuple[Row, ...]:
+        self._used.add(table)
+        return self._source.rows(table, **where)
+
+    def remembered(self, key: Any, compute: Callable[[], T]) -> T:
+        """The result of `compute`, from memory if the same was asked of an account with the same policies.
+
+        What it takes from the inventory counts as used in both cases.
+        """
+        fingerprint = self._source.fingerprint(_DECISIVE)
+        if fingerprint is None:
+            return compute()
+        known = (fingerprint, key)
+        if known in _remembered:
+            result, tables = _remembered[known]
+            for table in tables:
+                self._rows(table)
+            return result  # type: ignore[no-any-return]
+        result = compute()
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[known] = (result, frozenset(self._used))
+        return result
 
     @cached_property
     def id(self) -> str:
@@ -119,7 +165,7 @@ class Account:
     def _bucket(self, arn: str, name: str) -> Target:
         row = self.buckets.get(name)
         if row is None:
-            return Target(arn, "", Policy(f"of {name}", None), restricted=None)
+            return Target(arn, self.id)  # A bucket that the account might have, without a policy.
         policy = self._resource_policy("buckets", "bucket", name, "bucket_policy_statements")
         # With ACLs on, an ACL may grant what no policy does.
         if row.ownership != "BucketOwnerEnforced" and policy is None:
@@ -129,6 +175,25 @@ class Account:
     @cached_property
     def buckets(self) -> dict[str, Row]:
         return {row.name: row for row in self._rows("buckets")}
+
+    def with_policies(self, service: str) -> tuple[str, ...]:
+        """ARNs of what has a policy of its own, a bucket's objects included."""
+        if service == "s3":
+            return tuple(arn for row in self.buckets.values() for arn in (row.bucket_arn, f"{row.bucket_arn}/*"))
+        if service == "ecr":
+            return tuple(row.repository_arn for row in self._rows("repositories"))
+        if service == "sts":
+            return tuple(caller.arn for caller in self.roles.values() if caller.arn)
+        return ()
+
+    def owner(self, arn: str) -> str:
+        """The account that owns a resource; empty if its ARN does not tell."""
+        parts = arn.split(":", 5)
+        if len(parts) < 6:
+            return ""
+        if not parts[4] and parts[2] == "s3" and parts[5].split("/", 1)[0] in self.buckets:
+            return self.id
+        return parts[4]
 
     def region(self, arn: str) -> str:
         """The region that serves a resource; empty if it is not known."""

@@ -13,8 +13,8 @@ from workbook.access.account import Account, Rows
 from workbook.access.evaluation import Caller, Target, action_matches, resource_pattern
 from workbook.access.patterns import combinations
 from workbook.access.policies import Policy, Statement, parse_policy
-from workbook.access.proofs import Prover, Where
-from workbook.access.requests import arns_like, fixed_keys
+from workbook.access.proofs import Kind, Prover, Where
+from workbook.access.requests import arns_like, conditions_from, fixed_keys
 from workbook.inventory.names import last
 
 # Temporary credentials live for 36 hours at most.
@@ -111,7 +111,8 @@ class Desk:
     def _asked(self, caller: Caller, action: str, resources: tuple[str, ...], service: str) -> Answers:
         answers, incomplete = Answers(), set[str]()
         tried = False
-        for found in self._prover.requests([caller], [action], resources, self._limits(caller, service), incomplete):
+        kind = Kind((action,), resources, conditions_from(self._limits(caller, service)))
+        for found in self._prover.requests([caller], kind, incomplete):
             tried, outcome = True, found.outcome
             if outcome.allowed is True:
                 answers.allowed.setdefault(found.resource, f"{outcome.policy}: {outcome.statement}")

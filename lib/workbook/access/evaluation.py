@@ -107,7 +107,7 @@ def evaluate(caller: Caller, action: str, target: Target, endpoint: Policy | Non
             continue
         found, statement = _applies(policy, True, caller, action, target, ask, principals=layer == "endpoint policy")
         if found is False and not (bypass is None and layer == "permissions boundary"):
-            return Outcome(False, layer, policy.name)
+            return Outcome(False, layer, policy.name, _plain_denial(policy, action, target, ask))
         if found is not True:
             doubt = doubt or Outcome(None, layer, policy.name, statement)
 
@@ -241,6 +241,15 @@ def _applies(
     return (None, doubt) if doubt else (False, "")
 
 
+def _plain_denial(policy: Policy, action: str, target: Target, ask: Ask) -> str:
+    """The id of a Deny without conditions, which says more than the absence of an Allow; empty if there is none."""
+    for statement in policy.statements or ():
+        plain = not statement.allow and not statement.conditions
+        if plain and action_matches(statement, action) and _resource_matches(statement, target.arn, ask):
+            return statement.sid
+    return ""
+
+
 # ── three-valued logic ──
 
 
@@ -360,9 +369,15 @@ _FIXED = frozenset({
 
 def is_public(policy: Policy) -> bool | None:
     """Whether S3 counts a bucket policy as public; None if it was not read."""
+    found = public_statements(policy)
+    return None if found is None else bool(found)
+
+
+def public_statements(policy: Policy) -> list[str] | None:
+    """The ids of the statements that make a bucket policy public; None if it was not read."""
     if policy.statements is None:
         return None
-    return any(_is_public(statement) for statement in policy.statements if statement.allow)
+    return [s.sid for s in policy.statements if s.allow and _is_public(s)]
 
 
 def _is_public(statement: Statement) -> bool:

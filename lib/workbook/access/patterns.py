@@ -7,6 +7,7 @@ text for each, by walking the product of the patterns' automata. No string solve
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,28 @@ class Pattern:
 
     tokens: tuple[Token, ...]
     fold: bool = False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.tokens, self.fold))
+
+    @cached_property
+    def head(self) -> str:
+        """The text before the first wildcard."""
+        return "".join(token.text for token in itertools.takewhile(lambda token: not token.kind, self.tokens))
+
+    def may_meet(self, other: Pattern) -> bool:
+        """False only if no text can match both, which the texts before the first wildcards tell."""
+        if self.fold or other.fold:
+            return True
+        return self.head.startswith(other.head) or other.head.startswith(self.head)
+
+    @cached_property
+    def _stars(self) -> int:
+        return sum(1 << position for position, token in enumerate(self.tokens) if token.kind == STAR)
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
@@ -75,21 +98,17 @@ class Pattern:
         return found
 
     def _active(self, mask: int) -> Iterator[tuple[int, Token]]:
-        position = 0
+        mask &= (1 << len(self.tokens)) - 1
         while mask:
-            if mask & 1 and position < len(self.tokens):
-                yield position, self.tokens[position]
-            mask >>= 1
-            position += 1
-
-    @cached_property
-    def _stars(self) -> int:
-        return sum(1 << position for position, token in enumerate(self.tokens) if token.kind == STAR)
+            low = mask & -mask
+            position = low.bit_length() - 1
+            yield position, self.tokens[position]
+            mask ^= low
 
     def _closed(self, mask: int) -> int:
-        # A star may stand for nothing, so its successor is reached with it; each round passes one more star in a row.
-        while (wider := mask | (mask & self._stars) << 1) != mask:
-            mask = wider
+        """With the positions after the stars, which may stand for nothing."""
+        while (more := mask | (mask & self._stars) << 1) != mask:
+            mask = more
         return mask
 
 

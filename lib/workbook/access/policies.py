@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from workbook.access.conditions import Condition, parse_conditions
@@ -45,6 +45,13 @@ class Policy:
 
     name: str
     statements: tuple[Statement, ...] | None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.statements))
 
 
 def parse_policy(

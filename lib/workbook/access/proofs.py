@@ -16,7 +16,7 @@ from workbook.access.account import Account, Rows
 from workbook.access.conditions import Condition, Value
 from workbook.access.evaluation import Caller, Outcome, Target, evaluate
 from workbook.access.patterns import Pattern, glob
-from workbook.access.policies import Policy, Statement
+from workbook.access.policies import Policy
 from workbook.access.requests import (
     Space,
     actions_like,
@@ -33,6 +33,9 @@ MOST_TRIES = 60_000
 
 Where = Mapping[str, Mapping[str, object]]
 """A limit on requests, written as the Condition element of a policy."""
+
+But = Iterable[tuple[Iterable[str], Iterable[str]]]
+"""Requests that may be allowed: pairs of actions and of ARNs, both with wildcards."""
 
 
 class Answer(StrEnum):
@@ -104,9 +107,45 @@ class Proof:
             return f"{self.found}: {self.found.outcome.because}"
         if self.answer is Answer.CANNOT_TELL:
             return "; ".join(self.unknown)
-        by = sorted(self.blocked, key=lambda key: -self.blocked[key])
-        first = next((f"{layer} {policy} ({sid})" for layer, policy, sid in by if sid), "no statement allows it")
-        return f"no such request is allowed: {first}" if by else "no such request exists"
+        if not self.blocked:
+            return "no such request exists"
+        return f"denied by {', '.join(self.denied_by)}" if self.denied_by else "no statement allows it"
+
+    @property
+    def denied_by(self) -> list[str]:
+        """The ids of the statements that deny, the one that stops most requests first."""
+        by = sorted(self.blocked, key=lambda key: (-self.blocked[key], key))
+        return list(dict.fromkeys(sid for _, _, sid in by if sid))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of requests: what a proof is about, besides callers.
+
+    Attributes
+    ----------
+    actions : such as s3:GetObject or s3:Get*.
+    resources : ARNs, with wildcards for all ARNs they match; None for everything in the account.
+    limit : conditions that hold for these requests.
+    but : actions and ARNs of requests that are left out.
+    alone : if given, this policy alone decides, as the resource's.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] | None
+    limit: tuple[Condition, ...] = ()
+    but: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    alone: Policy | None = None
+
+    @property
+    def but_patterns(self) -> tuple[Pattern, ...]:
+        return tuple(glob(arn) for _, arns in self.but for arn in arns)
+
+    def leaves_out(self, action: str, arn: str) -> bool:
+        return any(
+            any(glob(a, True).matches(action) for a in actions) and any(glob(r).matches(arn) for r in arns)
+            for actions, arns in self.but
+        )
 
 
 class Prover:
@@ -132,102 +171,85 @@ class Prover:
 
     # ── search ──
 
-    def requests(
-        self,
-        callers: Iterable[Caller],
-        actions: Iterable[str],
-        resources: Iterable[str] | None,
-        where: Where | None = None,
-        incomplete: set[str] | None = None,
-    ) -> Iterator[Found]:
-        """One decided request for each combination that the policies tell apart.
-
-        Parameters
-        ----------
-        actions : such as s3:GetObject or s3:Get*.
-        resources : ARNs, with wildcards for all ARNs they match; None for everything in the account.
-        where : only requests for which these conditions hold.
-        incomplete : collects what kept the search from being exhaustive.
+    def requests(self, callers: Iterable[Caller], kind: Kind, incomplete: set[str]) -> Iterator[Found]:
+        """One decided request for each combination that the policies tell apart. `incomplete` collects what kept the
+        search from being exhaustive.
         """
-        limit = conditions_from(where)
-        actions = tuple(dict.fromkeys(a for pattern in actions for a in actions_like(pattern)))
-        resources = tuple(resources) if resources is not None else None
+        actions = tuple(dict.fromkeys(a for pattern in kind.actions for a in actions_like(pattern)))
         for caller in callers:
-            for action in self._classes(caller, actions, resources):
-                for within in self._universes(action, resources):
-                    yield from self._search(
-                        caller, action, within, limit, incomplete if incomplete is not None else set()
-                    )
+            for action in self._classes(caller, actions, kind):
+                for within in self._ranges(action, kind.resources):
+                    yield from self._search(caller, action, within, kind, incomplete)
 
-    def _universes(self, action: str, resources: tuple[str, ...] | None) -> tuple[tuple[str, Pattern], ...]:
-        """The sets of ARNs an action is about, each with its pattern."""
-        return _universes(action, resources, self.account.id)
+    def _ranges(self, action: str, resources: tuple[str, ...] | None) -> tuple[tuple[str, Pattern], ...]:
+        """The sets of ARNs to try for an action, each with its pattern. What has a policy of its own is a set of its own."""
+        if resources is not None:
+            return _universes(action, resources, self.account.id)
+        known = self.account.with_policies(action.split(":", 1)[0].lower())
+        return (*_universes(action, known, self.account.id), *_universes(action, None, self.account.id))
 
-    def _classes(self, caller: Caller, actions: Iterable[str], resources: tuple[str, ...] | None) -> Iterator[str]:
+    def _classes(self, caller: Caller, actions: tuple[str, ...], kind: Kind) -> Iterator[str]:
         """One action of each set of actions that no statement tells apart; of those that nothing can allow, one."""
         silent = ""
         yielded = False
-        for service, among in _by_service(tuple(actions)).items():
-            targets = [self.account.target(among[0], _example(arn)).policy for arn in resources or ()]
-            policies = [p for p in self._policies(caller, targets, among[0]) if p]
-            if any(p.statements is None for p in policies):
-                grants = True
-            else:
-                grants = caller.identity is None or any(
-                    s.allow and _concerns(s, service)
-                    for p in (*(caller.identity or ()), *targets)
-                    if p
-                    for s in p.statements or ()
-                )
-            if not grants and (resources is None or self._universes(among[0], resources)):
-                silent = silent or among[0]
+        for service, among in _by_service(actions).items():
+            known = kind.resources if kind.resources is not None else self.account.with_policies(service)
+            targets = [kind.alone] if kind.alone else [self.account.target(among[0], _example(a)).policy for a in known]
+            policies = [p for p in self._policies(caller, targets, among[0], kind) if p]
+            if not self._may_be_granted(caller, targets, service, kind):
+                if kind.resources is None or _universes(among[0], kind.resources, self.account.id):
+                    silent = silent or among[0]
                 continue
-            patterns = tuple(
-                dict.fromkeys(
-                    pattern
-                    for p in policies
-                    for s in p.statements or ()
-                    for pattern in s.actions
-                    if glob(pattern.split(":", 1)[0], True).matches(service)
-                )
-            )
-            for action in _representatives(among, patterns, resources, self.account.id):
+            patterns = dict.fromkeys(p for actions_, _ in kind.but for p in actions_)
+            for policy in policies:
+                for statement in policy.statements or ():
+                    patterns |= dict.fromkeys(p for p in statement.actions if _of_service(p, service))
+            for action in _representatives(among, tuple(patterns), kind.resources, self.account.id):
                 yielded = True
                 yield action
         if silent and not yielded:
             yield silent
 
-    def _policies(self, caller: Caller, of_resource: Iterable[Policy | None], action: str) -> list[Policy | None]:
-        return [
-            *(caller.identity or ()),
-            caller.boundary,
-            *of_resource,
-            *(endpoint.policy for endpoint in self.account.endpoints_for(action)),
-        ]
+    def _may_be_granted(self, caller: Caller, targets: Iterable[Policy | None], service: str, kind: Kind) -> bool:
+        """Whether some Allow might concern the service; without one there is nothing to search."""
+        by_resource = any(_allows_service(policy, service) for policy in targets if policy)
+        if kind.alone:
+            return by_resource
+        by_identity = caller.identity is None or any(_allows_service(policy, service) for policy in caller.identity)
+        if caller.boundary is not None and not _allows_service(caller.boundary, service):
+            by_identity = False
+        return by_resource or by_identity
+
+    def _policies(
+        self, caller: Caller, of_resource: Iterable[Policy | None], action: str, kind: Kind
+    ) -> list[Policy | None]:
+        if kind.alone:
+            return [kind.alone]
+        endpoints = [endpoint.policy for endpoint in self.account.endpoints_for(action)]
+        return [*(caller.identity or ()), caller.boundary, *of_resource, *endpoints]
 
     def _search(
-        self,
-        caller: Caller,
-        action: str,
-        within: tuple[str, Pattern],
-        limit: tuple[Condition, ...],
-        incomplete: set[str],
+        self, caller: Caller, action: str, within: tuple[str, Pattern], kind: Kind, incomplete: set[str]
     ) -> Iterator[Found]:
         example, pattern = within
-        policy = self.account.target(action, _example(example)).policy if example != "*" else None
-        first = Space(self.account, caller, action, self._policies(caller, [policy], action), limit)
+        policy = kind.alone or (self.account.target(action, _example(example)).policy if example != "*" else None)
+        first = Space(self.account, caller, action, self._policies(caller, [policy], action, kind), kind.limit)
         base = fixed_keys(self.account, caller, action, "", "")
-        for arn in first.resources(pattern, lambda key: base.get(key)):
-            target = self.account.target(action, arn)
-            space = Space(self.account, caller, action, self._policies(caller, [target.policy], action), limit)
+        for arn in first.resources(pattern, base.get, kind.but_patterns):
+            if kind.leaves_out(action, arn):
+                continue
+            target = self.account.target(action, arn) if kind.alone is None else Target(arn, "", kind.alone)
+            space = Space(
+                self.account, caller, action, self._policies(caller, [target.policy], action, kind), kind.limit
+            )
             known = fixed_keys(self.account, caller, action, arn, target.account)
-            for context, outcome, endpoint in self._branches(space, target, known, limit):
+            for context, outcome, endpoint in self._branches(space, target, known, kind):
                 yield Found(caller, action, arn, context, outcome, endpoint)
             incomplete |= space.incomplete
         incomplete |= first.incomplete
 
     def _branches(
-        self, space: Space, target: Target, fixed: dict[str, Value], limit: tuple[Condition, ...]
+        self, space: Space, target: Target, fixed: dict[str, Value], kind: Kind
     ) -> Iterator[tuple[dict[str, Value], Outcome, str]]:
         """Every way the request can be made, as far as the decision depends on it."""
         stack: list[dict[str, Value]] = [{}]
@@ -236,10 +258,10 @@ class Prover:
             chosen = stack.pop()
             known = {**fixed, **chosen}
             try:
-                outcome, endpoint = self._decide(space, target, known, limit)
+                outcome, endpoint = self._decide(space, target, known, kind)
             except _Needed as needed:
-                values = space.values(needed.key, known)
-                stack += [{**chosen, needed.key: value} for value in reversed(values)]
+                key = space.first(needed.key, known)
+                stack += [{**chosen, key: value} for value in reversed(space.values(key, known))]
                 continue
             tries += 1
             if tries > MOST_TRIES:
@@ -249,18 +271,18 @@ class Prover:
                 yield chosen, outcome, endpoint
 
     def _decide(
-        self, space: Space, target: Target, known: Mapping[str, Value], limit: tuple[Condition, ...]
+        self, space: Space, target: Target, known: Mapping[str, Value], kind: Kind
     ) -> tuple[Outcome | None, str]:
         def ask(key: str) -> Value:
             if key not in known:
                 raise _Needed(key)
             return known[key]
 
-        for condition in limit:
+        for condition in kind.limit:
             if condition.holds(ask) is False:
                 return None, ""
         through = None
-        endpoints = self.account.endpoints_for(space.action)
+        endpoints = self.account.endpoints_for(space.action) if kind.alone is None else ()
         if endpoints and space.caller.kind != "service":
             id = ask("aws:sourcevpce") if _may_pass(space, target) else None
             through = next((e for e in endpoints if e.id == id), None)
@@ -275,19 +297,33 @@ class Prover:
         resources: Iterable[str] | None,
         callers: Iterable[Caller] | None = None,
         where: Where | None = None,
+        but: But = (),
+        alone: Policy | None = None,
     ) -> Proof:
         """Whether no request is allowed: by `callers` (by default everyone), with any of `actions`, on any of
-        `resources` (patterns; None: anything in the account), where the conditions `where` hold.
+        `resources` (patterns; None: anything in the account), where the conditions `where` hold, except those in `but`.
+
+        With `alone`, that policy alone decides, as if the callers were from another account and had every permission
+        there.
         """
-        actions, resources = tuple(actions), tuple(resources) if resources is not None else None
+        kind = Kind(
+            tuple(actions),
+            tuple(resources) if resources is not None else None,
+            conditions_from(where),
+            tuple((tuple(a), tuple(r)) for a, r in but),
+            alone,
+        )
         if callers is None:
-            example = next((a for pattern in actions for a in actions_like(pattern)), "s3:GetObject")
-            callers = self.everyone(resources or (), example)
+            example = next((a for pattern in kind.actions for a in actions_like(pattern)), "s3:GetObject")
+            callers = self.everyone(kind.resources or (), example)
+        return self.account.remembered((tuple(callers), kind), lambda: self._prove(callers, kind))
+
+    def _prove(self, callers: Iterable[Caller], kind: Kind) -> Proof:
         incomplete: set[str] = set()
         doubt: Found | None = None
         blocked: dict[tuple[str, str, str], int] = {}
         tried = 0
-        for found in self.requests(callers, actions, resources, where, incomplete):
+        for found in self.requests(callers, kind, incomplete):
             tried += 1
             outcome = found.outcome
             if outcome.allowed is True:
@@ -339,9 +375,15 @@ def _universes(action: str, resources: tuple[str, ...] | None, account: str) -> 
     )
 
 
-def _concerns(statement: Statement, service: str) -> bool:
-    """Whether a statement may be about actions of a service."""
-    return statement.not_action or any(glob(p.split(":", 1)[0], True).matches(service) for p in statement.actions)
+def _of_service(pattern: str, service: str) -> bool:
+    return glob(pattern.split(":", 1)[0], True).matches(service)
+
+
+def _allows_service(policy: Policy, service: str) -> bool:
+    """Whether a policy might allow an action of a service."""
+    return policy.statements is None or any(
+        s.allow and (s.not_action or any(_of_service(p, service) for p in s.actions)) for s in policy.statements
+    )
 
 
 class _Needed(Exception):

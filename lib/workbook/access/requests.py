@@ -161,13 +161,19 @@ class Space:
                 unknown = {k for k in variables_in([text]) if statement.variables and ask(k) is None}
                 if unknown:
                     self.incomplete.add(f"{statement.sid} of {statement.policy} depends on ${{{sorted(unknown)[0]}}}")
-        kept = tuple(p for p in patterns if p is not ANYTHING)
+        kept = tuple(p for p in patterns if p is not ANYTHING and p.may_meet(within))
         found, complete = combinations(kept, within)
         if not complete:
             self.incomplete.add("the ARNs in the policies combine in too many ways")
         return list(found.values())
 
     # ── condition keys ──
+
+    def first(self, key: str, known: Mapping[str, Value]) -> str:
+        """The key to choose before `key`: the ARN a service acts for tells the account."""
+        if key == "aws:sourceaccount" and "aws:sourcearn" in self.by_key and "aws:sourcearn" not in known:
+            return "aws:sourcearn"
+        return key
 
     def values(self, key: str, known: Mapping[str, Value]) -> list[Value]:
         """The values of a condition key to try, given those of others. None: the request does not have the key."""
@@ -178,13 +184,15 @@ class Space:
         if key == "aws:sourcevpc":
             if via is None:
                 return [None]
-            own = next((e.vpc for e in self.account.endpoints if e.id == via), None)
-            return [own] if own else self._texts(key, known)
+            own = {e.id: e.vpc for e in self.account.endpoints}
+            if via in own:
+                return [own[via]]
+            return [v for v in self._texts(key, known) if v not in own.values()]
         if key in ("aws:sourceip", "aws:vpcsourceip"):
             return self._texts(key, known) if (via is None) == (key == "aws:sourceip") else [None]
         if key == "aws:sourceaccount":
             arn = known.get("aws:sourcearn")
-            owner = arn.split(":")[4] if isinstance(arn, str) and arn.count(":") >= 5 else ""
+            owner = self.account.owner(arn) if isinstance(arn, str) else ""
             return [owner] if owner else [None, *self._texts(key, known)]
         if key == "aws:principalarn":
             if caller.arn is not None:
@@ -212,13 +220,13 @@ class Space:
         return texts if always else [None, *texts]
 
     def _principals(self, known: Mapping[str, Value]) -> list[Value]:
-        """ARNs of roles and users of an account, but not of those whose policies are known."""
+        """ARNs of roles and users of an account; a caller that is no one in particular is none of those that are known."""
         account, name, kind = self.caller.account, known.get("aws:username"), known.get("aws:principaltype")
         role, user = f"arn:aws:iam::{account}:role/", f"arn:aws:iam::{account}:user/"
         within = [glob(f"{role}?*")] if not name and kind != "User" else []
         if name or ("aws:username" not in known and kind != "AssumedRole"):
             within.append(literal(f"{user}{name}") if name else glob(f"{user}?*"))
-        ours = [c.arn for c in self.account.callers if c.arn and c.account == account]
+        ours = [c.arn for c in self.account.callers if c.arn and c.account == account and not self.caller.boundary]
         own = parse_conditions({"StringEquals": {"aws:PrincipalArn": ours}}, False) if ours else ()
         found = [v for pattern in within for v in self._texts("aws:principalarn", known, pattern, own)]
         return [v for v in found if v not in ours]
@@ -338,7 +346,12 @@ def strangers(account: Account, statements: Iterable[Statement]) -> Iterator[Cal
     for arn in sorted(arns):
         yield Caller(arn, "user" if ":user/" in arn else "role", arn, arn.split(":")[4], None)
     for name in sorted(names):
-        yield Caller(name, "service", name, "", None)
+        yield service_caller(name)
+
+
+def service_caller(name: str) -> Caller:
+    """An AWS service, such as logging.s3.amazonaws.com."""
+    return Caller(name, "service", name, "", None)
 
 
 def conditions_from(where: Mapping[str, Mapping[str, object]] | None) -> tuple[Condition, ...]:

@@ -5,29 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from workbook.claims.engine import View
-from workbook.claims.policy_statements import allowed
 
-LOG_WRITERS = {
-    "Service: logging.s3.amazonaws.com": "S3 access logs",
-    "Service: logdelivery.elasticloadbalancing.amazonaws.com": "load balancer logs",
-}
+S3_LOGS = "logging.s3.amazonaws.com"
+LOAD_BALANCER_LOGS = "logdelivery.elasticloadbalancing.amazonaws.com"
+LOG_SERVICES = {S3_LOGS: "S3 access logs", LOAD_BALANCER_LOGS: "load balancer logs"}
+
+# What changes or removes an object, or who may reach it.
+WRITES = (
+    "s3:PutObject*", "s3:DeleteObject*", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags", "s3:RestoreObject",
+    "s3:AbortMultipartUpload", "s3:BypassGovernanceRetention", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy",
+    "s3:PutBucketAcl", "s3:DeleteBucket",
+)  # fmt: skip
 
 
 def log_buckets(view: View) -> set[str]:
-    """Names of the buckets that AWS's log services can write to."""
-    return {
+    """Names of the buckets that logs go to, or whose policy names one of AWS's log services."""
+    named = {
         s.bucket
-        for s in allowed(view["bucket_policy_statements"])
-        if any(principal in LOG_WRITERS for principal in s.principals)
+        for s in view.rows("bucket_policy_statements", effect="Allow")
+        if any(principal.removeprefix("Service: ") in LOG_SERVICES for principal in s.principals)
     }
+    return named | {bucket.logging_bucket for bucket in view["buckets"] if bucket.logging_bucket}
 
 
 def log_prefixes(view: View, bucket: str) -> list[str]:
     """Where in a log bucket AWS's log services may write."""
     return sorted(
         resource.partition(f":::{bucket}/")[2].split("*")[0]
-        for s in allowed(view["bucket_policy_statements"])
-        if s.bucket == bucket and any(principal in LOG_WRITERS for principal in s.principals)
+        for s in view.rows("bucket_policy_statements", effect="Allow")
+        if s.bucket == bucket and any(p.removeprefix("Service: ") in LOG_SERVICES for p in s.principals)
         for resource in s.resources
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from workbook.claims.engine import Evidence, View, cannot_tell, claims_of, evidence
-from workbook.claims.policy_statements import allowed
+from workbook.access.evaluation import Caller
+from workbook.access.policies import Policy
+from workbook.access.proofs import Prover
+from workbook.claims.engine import Evidence, View, cannot_tell, claims_of, evidence, proved
 
 claim = claims_of("ecr")
 
-PULL = frozenset({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"})
+PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 def scanned_by(repository: Any) -> str:
@@ -106,24 +109,42 @@ def lifecycle_tagged(view: View) -> Iterator[Evidence]:
     "The repository policy lists the roles that can pull: no strangers, no other accounts, not everyone.",
 )
 def policy(view: View) -> Iterator[Evidence]:
-    roles = {role.role_arn: role.name for role in view["roles"]}
+    policies = view.policies
     for repository in view["repositories"]:
-        statements = allowed(s for s in view["repository_policy_statements"] if s.repository == repository.name)
-        if not statements:
-            yield evidence(repository.name, "no repository policy", False)
-        for s in statements:
-            who = [principal.removeprefix("AWS: ") for principal in s.principals]
-            yield evidence(
-                repository.name,
-                f"{s.sid}: {', '.join(roles.get(arn, arn) for arn in who)}",
-                who and all(arn in roles for arn in who),
-            )
+        arn = [repository.repository_arn]
+        own = policy_of(policies, arn[0])
+        callers = with_every_permission(policies, arn[0])
+        roles = [c for c in callers if c.name in policies.account.roles]
+        pulls = [c.name for c in roles if own and not policies.prove(PULL, arn, [c], alone=own).proven]
+        if own is None or not pulls:
+            yield evidence(repository.name, "it lets no role pull", False)
+        else:
+            others = policies.prove(["ecr:*"], arn, [c for c in callers if c not in roles], alone=own)
+            yield proved(repository.name, f"only {', '.join(pulls)}", others)
+
+
+def policy_of(policies: Prover, arn: str) -> Policy | None:
+    """A repository's own policy."""
+    return policies.account.target(PULL[0], arn).policy
+
+
+def with_every_permission(policies: Prover, arn: str) -> list[Caller]:
+    """Everyone, with own policies that allow everything, so that the repository's policy decides."""
+    return [replace(caller, identity=None, boundary=None) for caller in policies.everyone([arn], PULL[0])]
 
 
 @claim("ECR-POLICY-PULL-ONLY", "high", "The repository policy allows pulling, but not pushing or deleting.")
 def policy_pull_only(view: View) -> Iterator[Evidence]:
-    for s in allowed(view["repository_policy_statements"]):
-        yield evidence(s.repository, f"{s.sid}: {', '.join(s.actions)}", set(s.actions) <= PULL)
+    policies = view.policies
+    for repository in view["repositories"]:
+        arn = [repository.repository_arn]
+        own = policy_of(policies, arn[0])
+        if own is None:
+            yield evidence(repository.name, "no repository policy", False)
+        else:
+            callers = with_every_permission(policies, arn[0])
+            proof = policies.prove(["ecr:*"], arn, callers, but=[(PULL, arn)], alone=own)
+            yield proved(repository.name, f"only {', '.join(PULL)}", proof)
 
 
 @claim("ECR-POLICY-ENFORCED", "medium", "Only principals that the policies name can pull.", limit="resource-policies")

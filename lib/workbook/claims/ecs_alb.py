@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from workbook.access.proofs import Answer
+from workbook.access.requests import service_caller
+from workbook.claims.buckets import LOAD_BALANCER_LOGS
 from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence, not_applicable
 
 claim = claims_of("ecs")
@@ -91,25 +94,14 @@ def drop_headers(view: View) -> Iterator[Evidence]:
     "The load balancer logs requests to the log bucket, whose policy allows it; delivery is best effort.",
 )
 def access_logs(view: View) -> Iterator[Evidence]:
+    policies = view.policies
     for balancer in view["load_balancers"]:
         bucket, _, prefix = balancer.access_logs.partition("/")
-        paths = [
-            resource.partition(":::")[2]
-            for s in view["bucket_policy_statements"]
-            if s.bucket == bucket
-            and s.effect == "Allow"
-            and any("elasticloadbalancing" in principal for principal in s.principals)
-            for resource in s.resources
-        ]
-        open_to_it = any(
-            path.startswith(f"{bucket}/{prefix}/AWSLogs/" if prefix else f"{bucket}/AWSLogs/") for path in paths
-        )
-        yield evidence(
-            balancer.name,
-            "to "
-            f"{balancer.access_logs or 'nowhere'}{'' if open_to_it or not bucket else ', which does not accept them'}",
-            bucket and open_to_it,
-        )
+        path = f"arn:aws:s3:::{bucket}/{prefix + '/' if prefix else ''}AWSLogs/{policies.account.id}/x"
+        refused = policies.prove(("s3:PutObject",), [path], [service_caller(LOAD_BALANCER_LOGS)])
+        takes = bool(bucket) and refused.answer is Answer.REFUTED
+        what = f"to {balancer.access_logs or 'nowhere'}{'' if takes or not bucket else ', which does not accept them'}"
+        yield evidence(balancer.name, what, takes)
 
 
 @claim("ALB-LOGS-ARRIVE", "medium", "The load balancer's access logs arrive in the bucket.", limit="elb-simulated")

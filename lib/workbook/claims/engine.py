@@ -8,12 +8,13 @@ TELL: neither PASS nor FAIL would be honest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from workbook.access.proofs import Answer, Proof, Prover
 from workbook.inventory import Inventory, NotReadError, Row, Scope
 from workbook.layers import BY_KEY
 from workbook.target import LIMITS_BY_ID
@@ -72,6 +73,13 @@ def cannot_tell(resource: str, what: str) -> Evidence:
     return Evidence(resource, what, False, known=False)
 
 
+def proved(resource: str, what: str, proof: Proof) -> Evidence:
+    """Evidence from a proof: `what` if it is proven, else the request that refutes it, or what is not known."""
+    if proof.answer is Answer.CANNOT_TELL:
+        return cannot_tell(resource, proof.says)
+    return evidence(resource, what if proof.proven else proof.says, proof.proven)
+
+
 def accepted(resource: str, what: str, reason: str) -> Evidence:
     """An accepted deviation, with its reason."""
     return Evidence(resource, what, False, reason)
@@ -89,6 +97,13 @@ class View:
         self.scope: Scope = inventory.scope
         self.looked_at: set[str] = set()
         self._inventory = inventory
+        self._fingerprint: str | None = None
+
+    def fingerprint(self, columns: Mapping[str, tuple[str, ...]]) -> str:
+        """As `Inventory.fingerprint`, once for all claims."""
+        if self._fingerprint is None:
+            self._fingerprint = self._inventory.fingerprint(columns)
+        return self._fingerprint
 
     @property
     def taken_at(self) -> datetime:
@@ -104,6 +119,13 @@ class View:
         """Those whose columns equal `where`; as `Inventory.rows`."""
         self.looked_at.add(table)
         return self._inventory.rows(table, **where)
+
+    @property
+    def policies(self) -> Prover:
+        """The policy engine on this inventory. A new one each time, so that the claim that asks is the one that used
+        the tables.
+        """
+        return Prover(self)
 
     def by_key(self, table: str) -> dict[str, Row]:
         """The rows of a table by what AWS tells them apart by; as `Inventory.by_key`."""

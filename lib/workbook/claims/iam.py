@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from workbook.access.evaluation import Caller
+from workbook.access.proofs import Proof, Prover
+from workbook.access.requests import service_caller
 from workbook.claims.buckets import data_buckets
-from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence
-from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, covers_action, denied, wildcard_actions
+from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence, proved
+from workbook.claims.policy_statements import Reach, allowed, on_everything, wildcard_actions
 
 claim = claims_of("iam")
 
@@ -38,33 +40,46 @@ DATA = (
 # The one AWS managed policy in use: AWS decides what its agent writes, and the boundary narrows it.
 RDS_MONITORING = ":iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
-PULL_AND_LOG = frozenset({
-    "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-    "logs:CreateLogStream", "logs:PutLogEvents",
-})  # fmt: skip
-READ_SOURCE = frozenset({
+PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+SESSION_CHANNELS = ("ssmmessages:Create*Channel", "ssmmessages:Open*Channel")
+READ_SOURCE = (
     "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging",
     "s3:GetReplicationConfiguration", "s3:ListBucket",
-})  # fmt: skip
+)  # fmt: skip
+ASSUME = ("sts:AssumeRole*", "sts:SetSourceIdentity", "sts:TagSession")
 
 
-def granted(view: View, role: str) -> list[Any]:
-    """The Allow statements of a role's attached and inline policies."""
-    return [s for s in allowed(view["iam_statements"]) if role in s.roles and s.kind in ("attached", "inline")]
+def role_named(view: View, name: str) -> list[Caller]:
+    """The role with this name, as the one who asks; [] if it is not in the inventory."""
+    return [caller for caller in view.policies.account.roles.values() if caller.name == name]
 
 
-def stays_within(resource: str, arn: str) -> bool:
-    """Whether `resource` is the bucket with this ARN or objects in it."""
-    return resource == arn or resource.startswith(f"{arn}/")
+def only(view: View, role: str, may: list[tuple[tuple[str, ...], list[str]]]) -> Iterator[Evidence]:
+    """Evidence that a role can do nothing but `may`: pairs of actions and ARNs."""
+    callers = role_named(view, role)
+    if not callers:
+        yield evidence(role, "no such role", False)
+        return
+    said = dict.fromkeys(action for actions, _ in may for action in actions)
+    yield proved(role, f"only {', '.join(said)}", view.policies.prove(["*"], None, callers, but=may))
 
 
 def service_role(view: View, service: str) -> Iterator[Evidence]:
     """Evidence that a service has its own role: some role trusts the service, and trusts nobody else."""
-    roles = [role for role in view["roles"] if any(trusted.endswith(service) for trusted in role.trusted)]
-    if view["roles"] and not roles:
+    policies = view.policies
+    caller = service_caller(service)
+    roles = [c for c in policies.account.roles.values() if not policies.prove(ASSUME, [str(c.arn)], [caller]).proven]
+    if policies.account.roles and not roles:
         yield evidence(service, "no role trusts it", False)
     for role in roles:
-        yield evidence(role.name, f"trusted: {', '.join(role.trusted)}", role.trusted == [f"Service: {service}"])
+        yield proved(role.name, f"trusted: Service: {service}", nobody_but(policies, role, service))
+
+
+def nobody_but(policies: Prover, role: Caller, service: str) -> Proof:
+    """That nobody but one service can assume a role."""
+    everyone = policies.everyone([str(role.arn)], "sts:AssumeRole")
+    return policies.prove(ASSUME, [str(role.arn)], [caller for caller in everyone if caller.name != service])
 
 
 # ── a role for each service ──
@@ -73,11 +88,13 @@ def service_role(view: View, service: str) -> Iterator[Evidence]:
 @claim("IAM-ROLE-EC2", "medium", "EC2 instances have their own role, in an instance profile: no keys on disk.")
 def role_ec2(view: View) -> Iterator[Evidence]:
     yield from service_role(view, "ec2.amazonaws.com")
+    policies = view.policies
     for profile in view["instance_profiles"]:
-        trusted = [trust for role in view["roles"] if role.name in profile.roles for trust in role.trusted]
-        yield evidence(
-            profile.name, f"carries {', '.join(profile.roles) or 'no role'}", trusted == ["Service: ec2.amazonaws.com"]
-        )
+        roles = [policies.account.roles[name] for name in profile.roles if name in policies.account.roles]
+        if not roles:
+            yield evidence(profile.name, f"carries {', '.join(profile.roles) or 'no role'}", False)
+        for role in roles:
+            yield proved(profile.name, f"carries {role.name}", nobody_but(policies, role, "ec2.amazonaws.com"))
 
 
 @claim("IAM-ROLE-LAMBDA", "medium", "Lambda functions have their own role.")
@@ -101,23 +118,37 @@ def role_rds(view: View) -> Iterator[Evidence]:
     "Each role trusts one AWS service and nobody else: no user, no other account, not everyone.",
 )
 def trust(view: View) -> Iterator[Evidence]:
-    for role in view["roles"]:
-        one_service = len(role.trusted) == 1 and role.trusted[0].startswith("Service: ")
-        yield evidence(role.name, ", ".join(role.trusted) or "nobody", one_service)
+    policies = view.policies
+    for role in policies.account.roles.values():
+        everyone = policies.everyone([str(role.arn)], "sts:AssumeRole")
+        services = [
+            c for c in everyone if c.kind == "service" and not policies.prove(ASSUME, [str(role.arn)], [c]).proven
+        ]
+        others = policies.prove(ASSUME, [str(role.arn)], [c for c in everyone if c.kind != "service"])
+        if len(services) != 1 and others.proven:
+            yield evidence(role.name, ", ".join(f"Service: {c.name}" for c in services) or "nobody", False)
+        else:
+            yield proved(role.name, ", ".join(f"Service: {c.name}" for c in services), others)
 
 
 @claim("IAM-CONFUSED-DEPUTY", "medium", "Services can use a role only on behalf of this account: no confused deputy.")
 def confused_deputy(view: View) -> Iterator[Evidence]:
-    for s in allowed(view["role_trust_statements"]):
-        account = [condition for condition in s.conditions if condition.startswith("aws:SourceAccount StringEquals ")]
-        if not account and s.principals == ["Service: ec2.amazonaws.com"]:
-            yield accepted(
-                s.role,
-                "no condition",
-                "EC2 sends neither account nor ARN when it assumes a role; iam:PassRole guards this one.",
-            )
-        else:
-            yield evidence(s.role, "; ".join(s.conditions) or "no condition", account and "*" not in account[0])
+    policies = view.policies
+    elsewhere = {"StringNotEquals": {"aws:SourceAccount": policies.account.id}}
+    for role in policies.account.roles.values():
+        for service in policies.everyone([str(role.arn)], "sts:AssumeRole"):
+            if service.kind != "service":
+                continue
+            proof = policies.prove(ASSUME, [str(role.arn)], [service], where=elsewhere)
+            conditions = {c for s in view.rows("role_trust_statements", role=role.name) for c in s.conditions}
+            if not proof.proven and service.name == "ec2.amazonaws.com":
+                yield accepted(
+                    role.name,
+                    "no condition",
+                    "EC2 sends neither account nor ARN when it assumes a role; iam:PassRole guards this one.",
+                )
+            else:
+                yield proved(role.name, "; ".join(sorted(conditions)), proof)
 
 
 # ── least privilege ──
@@ -140,16 +171,17 @@ def no_wildcard_actions(view: View) -> Iterator[Evidence]:
 
 @claim("IAM-NO-WILDCARD-RESOURCES", "high", "No policy grants anything on all resources.")
 def no_wildcard_resources(view: View) -> Iterator[Evidence]:
+    account = view.policies.account
     for s in allowed(view["iam_statements"]):
-        if "*" in s.resources and s.actions and set(s.actions) <= ONLY_ON_STAR:
+        found = on_everything(s.statement, account.id)
+        if found == Reach.ONLY_POSSIBLE:
             yield accepted(
                 s.policy,
                 f"{s.sid}: {', '.join(s.actions)} on *",
                 "Registry tokens and session channels have no resource-level permissions: AWS supports only *.",
             )
         else:
-            everything = [resource for resource in s.resources if resource == "*" or resource.startswith("!")]
-            yield evidence(s.policy, f"{s.sid}: {', '.join(everything or s.resources)}", not everything)
+            yield evidence(s.policy, f"{s.sid}: {', '.join(s.resources)}", found == Reach.SOME)
 
 
 @claim(
@@ -191,22 +223,31 @@ def narrow_arns(view: View) -> Iterator[Evidence]:
 def task_role(view: View) -> Iterator[Evidence]:
     data = [bucket.bucket_arn for bucket in data_buckets(view)]
     for task in view["task_definitions"]:
-        for s in granted(view, task.task_role):
-            own = all(any(stays_within(resource, arn) for arn in data) for resource in s.resources)
-            yield evidence(
-                task.task_role,
-                f"{s.sid}: {', '.join(s.actions)}",
-                own and set(s.actions) <= {"s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+        objects = [f"{arn}/*" for arn in data]
+        may = [(("s3:ListBucket",), data), (("s3:GetObject", "s3:PutObject"), objects)]
+        channels = any(service.execute_command for service in view["services"])
+        if channels and not role_cannot(view, task.task_role, SESSION_CHANNELS):
+            may.append((SESSION_CHANNELS, ["*"]))
+            yield accepted(
+                task.task_role, "session channels", "ECS Exec is switched on, and its agent opens channels as the task."
             )
+        yield from only(view, task.task_role, may)
+
+
+def role_cannot(view: View, role: str, actions: tuple[str, ...]) -> bool:
+    """Whether a role can use none of the actions."""
+    return view.policies.prove(actions, None, role_named(view, role)).proven
 
 
 @claim(
     "IAM-EXECUTION-ROLE", "high", "ECS's execution role pulls the image and writes the logs, and cannot read the data."
 )
 def execution_role(view: View) -> Iterator[Evidence]:
+    repositories = [repository.repository_arn for repository in view["repositories"]]
+    groups = [f"{str(group.log_group_arn).removesuffix(':*')}*" for group in view["log_groups"]]
+    may = [(PULL, repositories), (("ecr:GetAuthorizationToken",), ["*"]), (WRITE_LOGS, groups)]
     for task in view["task_definitions"]:
-        for s in granted(view, task.execution_role):
-            yield evidence(task.execution_role, f"{s.sid}: {', '.join(s.actions)}", set(s.actions) <= PULL_AND_LOG)
+        yield from only(view, task.execution_role, may)
 
 
 @claim(
@@ -218,26 +259,16 @@ def execution_role(view: View) -> Iterator[Evidence]:
 def replication_role(view: View) -> Iterator[Evidence]:
     arns = {bucket.name: bucket.bucket_arn for bucket in view["buckets"]}
     for rule in view["bucket_replication_rules"]:
-        for s in granted(view, rule.role):
-            reads = set(s.actions) <= READ_SOURCE and all(
-                stays_within(r, arns.get(rule.bucket, "-")) for r in s.resources
-            )
-            writes = set(s.actions) <= {"s3:ReplicateObject", "s3:ReplicateTags"} and all(
-                stays_within(r, arns.get(rule.destination, "-")) for r in s.resources
-            )
-            yield evidence(rule.role, f"{s.sid}: {', '.join(s.actions)}", reads or writes)
+        source, replica = (arns.get(name, f"arn:aws:s3:::{name}") for name in (rule.bucket, rule.destination))
+        writes = ("s3:ReplicateObject", "s3:ReplicateTags")
+        yield from only(view, rule.role, [(READ_SOURCE, [source, f"{source}/*"]), (writes, [f"{replica}/*"])])
 
 
 @claim("IAM-NO-ESCALATION", "critical", "No role can change identities, pass a role or assume another one.")
 def no_escalation(view: View) -> Iterator[Evidence]:
-    for role in view["roles"]:
-        actions = {action for s in granted(view, role.name) for action in s.actions}
-        found = sorted(
-            a
-            for a in actions
-            if a.lower().startswith(("iam:", "!")) or any(covers_action(a, bad) for bad in ESCALATION)
-        )
-        yield evidence(role.name, ", ".join(found) or "no IAM actions", not found)
+    policies = view.policies
+    for role in policies.account.roles.values():
+        yield proved(role.name, "no IAM actions", policies.prove(["iam:*", *ESCALATION], None, [role]))
 
 
 @claim(
@@ -287,18 +318,26 @@ def boundary(view: View) -> Iterator[Evidence]:
         yield evidence(role.name, role.boundary or "no boundary", role.boundary and view.scope.owns(role.boundary))
 
 
-def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
-    """For each boundary and action: whether an unconditional Deny covers it."""
-    for policy in view["policies"]:
-        if policy.boundary_of:
-            denials = [
-                s
-                for s in denied(view["iam_statements"])
-                if s.policy_arn == policy.policy_arn and s.resources == ["*"] and not s.conditions
-            ]
-            for action in actions:
-                by = [s.sid for s in denials if any(covers_action(pattern, action) for pattern in s.actions)]
-                yield evidence(policy.name, f"{action}: {'denied by ' + by[0] if by else 'not denied'}", by)
+def whatever_they_get(view: View) -> list[Caller]:
+    """For each boundary, any role that has it and is allowed everything by its own policies; and each role without."""
+    account = view.policies.account
+    found: dict[str, Caller] = {}
+    for role in account.roles.values():
+        name = f"a role with {role.boundary.name}" if role.boundary else role.name
+        arn = None if role.boundary else role.arn
+        found.setdefault(name, Caller(name, "role", arn, account.id, None, role.boundary))
+    return list(found.values())
+
+
+def boundary_stops(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
+    """For each boundary and action: whether a role gets through, whatever its own policies allow."""
+    for caller in whatever_they_get(view):
+        name = caller.boundary.name if caller.boundary else caller.name
+        for action in actions:
+            proof = view.policies.prove([action], None, [caller])
+            yield proved(
+                name, f"{action}: {'denied by ' + proof.denied_by[0] if proof.denied_by else 'not allowed'}", proof
+            )
 
 
 @claim(
@@ -308,34 +347,38 @@ def boundary_denies(view: View, actions: tuple[str, ...]) -> Iterator[Evidence]:
     "identities, passing roles or leaving the organization.",
 )
 def boundary_escalation(view: View) -> Iterator[Evidence]:
-    yield from boundary_denies(view, ESCALATION)
+    yield from boundary_stops(view, ESCALATION)
 
 
 @claim(
     "IAM-BOUNDARY-AUDIT",
     "high",
-    "No role in the system can turn off CloudTrail, AWS Config or GuardDuty, or delete logs.",
+    "No role in the system can turn off CloudTrail, AWS Config or GuardDuty, or delete logs, whatever policies it gets.",
 )
 def boundary_audit(view: View) -> Iterator[Evidence]:
-    yield from boundary_denies(view, AUDIT)
+    yield from boundary_stops(view, AUDIT)
 
 
-@claim("IAM-BOUNDARY-DATA", "high", "No role in the system can permanently delete data or weaken what protects it.")
+@claim(
+    "IAM-BOUNDARY-DATA",
+    "high",
+    "No role in the system can permanently delete data or weaken what protects it, whatever policies it gets.",
+)
 def boundary_data(view: View) -> Iterator[Evidence]:
-    yield from boundary_denies(view, DATA)
+    yield from boundary_stops(view, DATA)
 
 
-@claim("IAM-BOUNDARY-REGIONS", "medium", "No role in the system can act outside the two regions.")
+@claim(
+    "IAM-BOUNDARY-REGIONS",
+    "medium",
+    "No role in the system can act outside the two regions, whatever policies it gets.",
+)
 def boundary_regions(view: View) -> Iterator[Evidence]:
-    wanted = f"aws:RequestedRegion StringNotEquals {', '.join(sorted((view.scope.region, view.scope.replica_region)))}"
-    for policy in view["policies"]:
-        if policy.boundary_of:
-            by = [
-                s
-                for s in denied(view["iam_statements"])
-                if s.policy_arn == policy.policy_arn and s.actions == ["*"] and s.conditions == [wanted]
-            ]
-            yield evidence(policy.name, f"{by[0].sid}: {wanted}" if by else "any region", by)
+    regions = sorted((view.scope.region, view.scope.replica_region))
+    for caller in whatever_they_get(view):
+        proof = view.policies.prove(["*"], None, [caller], where={"StringNotEquals": {"aws:RequestedRegion": regions}})
+        name = caller.boundary.name if caller.boundary else caller.name
+        yield proved(name, f"{', '.join(proof.denied_by)}: nothing outside {' and '.join(regions)}", proof)
 
 
 @claim(

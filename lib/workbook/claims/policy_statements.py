@@ -1,20 +1,23 @@
-"""What claims need to know about policy statements (rows with the columns of `inventory.STATEMENT`)."""
+"""What claims about the text of policies need: which statements allow or deny, and how much a statement is about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any
 
-# AWS authorises these only against * (Service Authorization Reference).
-ONLY_ON_STAR = frozenset({
-    "ecr:GetAuthorizationToken",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-    "sts:GetCallerIdentity",
-})  # fmt: skip
+from workbook.access.evaluation import resource_pattern
+from workbook.access.patterns import combinations
+from workbook.access.policies import parse_policy
+from workbook.access.requests import actions_like, resource_formats, universe
+
+
+class Reach(Enum):
+    """How many of the resources its actions know a statement is about."""
+
+    SOME = "some"
+    ALL = "all"
+    ONLY_POSSIBLE = "all, since AWS authorises these actions only against *"
 
 
 def allowed(statements: Iterable[Any]) -> list[Any]:
@@ -32,11 +35,19 @@ def wildcard_actions(statement: Any) -> list[str]:
     return [action for action in statement.actions if "*" in action or "?" in action or action.startswith("!")]
 
 
-def covers_action(pattern: str, action: str) -> bool:
-    """Whether an action as written in a policy, wildcards included, covers this one. IAM ignores case."""
-    return fnmatchcase(action.lower(), pattern.lower())
-
-
-def everyone(statement: Any) -> bool:
-    """Whether the statement applies to everyone rather than to named principals."""
-    return any(principal == "*" or principal.startswith("!") for principal in statement.principals)
+def on_everything(statement: Mapping[str, Any], account: str) -> Reach:
+    """Whether a statement is about every resource of the account that one of its actions applies to."""
+    parsed = (parse_policy("", [statement], "2012-10-17").statements or ())[0]
+    if parsed.not_resource or parsed.not_action:
+        return Reach.ALL
+    patterns = tuple(p for text in parsed.resources or () if (p := resource_pattern(parsed, text, None)))
+    actions = [action for pattern in parsed.actions for action in actions_like(pattern)]
+    with_resources = [action for action in actions if resource_formats(action) != ("*",)]
+    if not with_resources:
+        return Reach.ONLY_POSSIBLE if actions else Reach.ALL
+    formats = {format for action in with_resources for format in resource_formats(action)}
+    for format in formats:
+        found, _ = combinations(patterns, universe(format, account))
+        if all(any(vector) for vector in found):
+            return Reach.ALL
+    return Reach.SOME

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from workbook.claims.buckets import LOG_WRITERS, data_buckets, log_buckets, log_prefixes, replicas
-from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence
+from workbook.access.evaluation import Caller, public_statements
+from workbook.access.proofs import Answer, Proof
+from workbook.access.requests import service_caller
+from workbook.claims.buckets import LOG_SERVICES, S3_LOGS, WRITES, data_buckets, log_buckets, log_prefixes, replicas
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence, proved
 from workbook.claims.lifecycle import cover, enabled_rules, only_for
-from workbook.claims.policy_statements import allowed, denied, everyone
+from workbook.claims.policy_statements import denied
 
 claim = claims_of("s3")
 
 
-def denials(view: View, bucket: Any) -> list[Any]:
-    """The Deny statements that apply to everyone, every action, the bucket and all its objects."""
-    whole = {bucket.bucket_arn, f"{bucket.bucket_arn}/*"}
-    statements = [s for s in denied(view["bucket_policy_statements"]) if s.bucket == bucket.name]
-    return [s for s in statements if s.principals == ["*"] and s.actions == ["s3:*"] and whole <= set(s.resources)]
+EVERYTHING = ("s3:*",)
 
 
-def exempt(statement: Any) -> list[str]:
-    """ARNs that a Deny statement exempts through aws:PrincipalArn."""
-    start = "aws:PrincipalArn ArnNotEquals "
-    return [
-        arn
-        for condition in statement.conditions
-        if condition.startswith(start)
-        for arn in condition.removeprefix(start).split(", ")
+def whole(bucket: Any) -> tuple[str, str]:
+    """ARNs of a bucket and of its objects."""
+    return bucket.bucket_arn, f"{bucket.bucket_arn}/*"
+
+
+def outside(view: View) -> dict[str, dict[str, Any]]:
+    """The condition on requests that do not come through the VPC's endpoint for S3."""
+    endpoints = [endpoint.endpoint_id for endpoint in view["endpoints"] if endpoint.service == "s3"]
+    return {"StringNotEquals": {"aws:SourceVpce": endpoints}} if endpoints else {}
+
+
+def let_out(view: View, bucket: Any, where: dict[str, dict[str, Any]], may_do_anything: bool = False) -> list[Caller]:
+    """The principals of this account that get through in spite of `where`, each one asked by its own ARN.
+
+    With `may_do_anything` a role counts as if its own policies allowed everything.
+    """
+    policies = view.policies
+    callers = [
+        c for c in policies.everyone(whole(bucket), "s3:GetObject") if c.arn and c.account == policies.account.id
     ]
+    if may_do_anything:
+        callers = [replace(c, identity=None, boundary=None) for c in callers]
+    return [c for c in callers if not policies.prove(EVERYTHING, whole(bucket), [c], where).proven]
 
 
-def conditions_but_exempt(statement: Any) -> list[str]:
-    """The other conditions of a Deny statement."""
-    return [condition for condition in statement.conditions if not condition.startswith("aws:PrincipalArn ")]
+def arns(callers: Iterable[Caller]) -> dict[str, dict[str, Any]]:
+    """The condition that a request comes from none of these."""
+    named = [caller.arn for caller in callers]
+    return {"ArnNotEquals": {"aws:PrincipalArn": named}} if named else {}
+
+
+def replication_roles(view: View) -> set[str]:
+    """ARNs of the roles that replicate."""
+    return {r.role_arn for r in view["roles"] for rule in view["bucket_replication_rules"] if r.name == rule.role}
 
 
 @claim("S3-ENCRYPTION", "high", "Every bucket encrypts its objects.")
@@ -89,30 +109,30 @@ def acls_off(view: View) -> Iterator[Evidence]:
 @claim("S3-TLS", "high", "Every bucket denies all requests that do not use HTTPS, no matter who makes them.")
 def tls(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
-        by = [s.sid for s in denials(view, bucket) if s.conditions == ["aws:SecureTransport Bool false"]]
-        yield evidence(bucket.name, f"denied by {by[0]}" if by else "HTTP is not denied", by)
+        proof = view.policies.prove(EVERYTHING, whole(bucket), where={"Bool": {"aws:SecureTransport": "false"}})
+        yield proved(bucket.name, f"denied by {', '.join(proof.denied_by) or 'no statement'}", proof)
 
 
 @claim("S3-VPC-ONLY", "critical", "The data can be read and written only from inside the VPC.")
 def vpc_only(view: View) -> Iterator[Evidence]:
-    endpoints = {endpoint.endpoint_id: endpoint.name for endpoint in view["endpoints"] if endpoint.service == "s3"}
-    inside = [f"aws:SourceVpce StringNotEquals {id}" for id in endpoints]
+    where = outside(view)
+    own_roles = {role.role_arn for role in view["roles"]} - replication_roles(view)
     for bucket in data_buckets(view):
-        by = [s for s in denials(view, bucket) if any(conditions_but_exempt(s) == [condition] for condition in inside)]
-        names = [arn.rsplit("/", 1)[-1] for s in by for arn in exempt(s)]
-        what = (
-            f"denied outside {', '.join(endpoints.values())}, except for {', '.join(names) or 'nobody'}"
-            if by
-            else "not restricted to the endpoint"
-        )
-        if by and names and not any("*" in arn for s in by for arn in exempt(s)):
+        out = let_out(view, bucket, where)
+        names = ", ".join(str(caller.arn).rsplit("/", 1)[-1] for caller in out)
+        rest = view.policies.prove(EVERYTHING, whole(bucket), where={**where, **arns(out)})
+        if not rest.proven:
+            yield proved(bucket.name, "", rest)
+        elif any(caller.arn in own_roles for caller in out):
+            yield evidence(bucket.name, f"{names} can reach it from outside", False)
+        elif out:
             reason = (
                 "Named exceptions can reach the data from outside: the deployer, without which Terraform could not "
                 "manage its own bucket, and the replication role."
             )
-            yield accepted(bucket.name, what, reason)
+            yield accepted(bucket.name, f"denied outside the VPC, except for {names}", reason)
         else:
-            yield evidence(bucket.name, what, by and not names)
+            yield evidence(bucket.name, "denied outside the VPC, for everyone", True)
 
 
 @claim(
@@ -122,16 +142,18 @@ def vpc_only(view: View) -> Iterator[Evidence]:
     "stack is the replication role.",
 )
 def operators(view: View) -> Iterator[Evidence]:
-    replication = {
-        role.role_arn for role in view["roles"] for rule in view["bucket_replication_rules"] if role.name == rule.role
-    }
-    accounts = {arn.split(":")[4] for arn in replication}
     own_roles = {role.role_arn for role in view["roles"]}
     for bucket in view["buckets"]:
-        for s in denials(view, bucket):
-            for arn in exempt(s):
-                fine = "*" not in arn and arn.split(":")[4] in accounts and (arn not in own_roles or arn in replication)
-                yield evidence(bucket.name, f"{s.sid} exempts {arn.rsplit(':', 1)[-1]}", fine)
+        statements = view.rows("bucket_policy_statements", bucket=bucket.name, effect="Deny")
+        if not any("aws:principalarn" in str(s.conditions).lower() for s in statements):
+            continue
+        where = {"Null": {"aws:SourceVpce": "true"}, "Bool": {"aws:SecureTransport": "true"}}
+        exempt = let_out(view, bucket, where, may_do_anything=True)
+        for caller in exempt:
+            fine = caller.arn not in own_roles or caller.arn in replication_roles(view)
+            yield evidence(bucket.name, f"exempts {str(caller.arn).rsplit(':', 1)[-1]}", fine)
+        others = view.policies.prove(EVERYTHING, whole(bucket), where={**where, **arns(exempt)})
+        yield proved(bucket.name, "exempts nobody else", others)
 
 
 @claim(
@@ -140,21 +162,24 @@ def operators(view: View) -> Iterator[Evidence]:
     "The replica is not a back door to the data: only the replication role and the operators can reach it.",
 )
 def replica_closed(view: View) -> Iterator[Evidence]:
+    own_roles = {role.role_arn for role in view["roles"]}
     for bucket in view["buckets"]:
         if bucket.name in replicas(view):
-            by = [s for s in denials(view, bucket) if exempt(s) and not conditions_but_exempt(s)]
-            yield evidence(
-                bucket.name, f"denied by {by[0].sid}" if by else "open to anyone in the account with S3 permissions", by
-            )
+            out = [c for c in let_out(view, bucket, {}) if c.arn not in own_roles or c.arn in replication_roles(view)]
+            proof = view.policies.prove(EVERYTHING, whole(bucket), where=arns(out))
+            yield proved(bucket.name, f"denied by {', '.join(proof.denied_by)}", proof)
 
 
 @claim("S3-NO-PUBLIC-ALLOW", "critical", "No bucket policy allows anything to everyone.")
 def no_public_allow(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
-        opened = [s.sid for s in allowed(view["bucket_policy_statements"]) if s.bucket == bucket.name and everyone(s)]
-        yield evidence(
-            bucket.name, f"allowed to everyone by {', '.join(opened)}" if opened else "nothing for everyone", not opened
-        )
+        policy = view.policies.account.target("s3:GetObject", bucket.bucket_arn).policy
+        opened = public_statements(policy) if policy else []
+        if opened is None:
+            yield cannot_tell(bucket.name, "its policy was not read")
+        else:
+            what = f"allowed to everyone by {', '.join(opened)}" if opened else "nothing for everyone"
+            yield evidence(bucket.name, what, not opened)
 
 
 @claim(
@@ -165,7 +190,7 @@ def no_public_allow(view: View) -> Iterator[Evidence]:
 )
 def policy_enforced(view: View) -> Iterator[Evidence]:
     for bucket in view["buckets"]:
-        found = denials(view, bucket)
+        found = denied(view.rows("bucket_policy_statements", bucket=bucket.name))
         yield evidence(bucket.name, f"denials: {', '.join(s.sid for s in found) or 'none'}", found)
 
 
@@ -201,24 +226,41 @@ def access_logs(view: View) -> Iterator[Evidence]:
 @claim(
     "S3-LOG-WRITERS",
     "high",
-    "Only AWS's log services can write to the log bucket: S3 for the data bucket under "
-    "its prefix, the load balancer under this account's path.",
+    "Besides administrators, only AWS's log services write to the log bucket: S3 under the data bucket's prefix, "
+    "the load balancer under this account's path.",
 )
 def log_writers(view: View) -> Iterator[Evidence]:
-    sources = [bucket for bucket in view["buckets"] if bucket.logging_bucket]
-    for s in allowed(view["bucket_policy_statements"]):
-        who = LOG_WRITERS.get(", ".join(s.principals), ", ".join(s.principals))
-        from_source = any(
-            f"aws:SourceArn ArnLike {bucket.bucket_arn}" in s.conditions
-            and bucket.logging_prefix
-            and all(resource.endswith(f":::{s.bucket}/{bucket.logging_prefix}*") for resource in s.resources)
-            for bucket in sources
-        )
-        from_account = all("/AWSLogs/" in resource and not resource.endswith("/AWSLogs/*") for resource in s.resources)
-        fine = s.actions == ["s3:PutObject"] and (
-            (who == "S3 access logs" and from_source) or (who == "load balancer logs" and from_account)
-        )
-        yield evidence(s.bucket, f"{s.sid}: {', '.join(s.actions)} by {who}", fine)
+    for bucket in view["buckets"]:
+        if bucket.name not in log_buckets(view):
+            continue
+        policies = view.policies
+        everyone = policies.everyone(whole(bucket), "s3:PutObject")
+        others = [
+            c
+            for c in everyone
+            if c.name not in LOG_SERVICES and (c.arn is not None or c.account != policies.account.id)
+        ]
+        known = [c for c in others if c.identity is not None or c.account != policies.account.id]
+        yield proved(bucket.name, "nobody else can write", policies.prove(WRITES, whole(bucket), known))
+        for service in (c for c in everyone if c.name in LOG_SERVICES):
+            for proof in _beyond_its_path(view, bucket, service):
+                yield proved(bucket.name, f"{LOG_SERVICES[service.name]}: only s3:PutObject under its path", proof)
+
+
+def _beyond_its_path(view: View, bucket: Any, service: Caller) -> Iterator[Proof]:
+    """Proofs that a log service can only put objects, only where it should, and only for the buckets that log here."""
+    policies = view.policies
+    if service.name == S3_LOGS:
+        sources = [b for b in view["buckets"] if b.logging_bucket == bucket.name and b.logging_prefix]
+        paths = [f"{bucket.bucket_arn}/{b.logging_prefix}*" for b in sources]
+        others = {"ArnNotEquals": {"aws:SourceArn": [b.bucket_arn for b in sources]}}
+        yield policies.prove(("s3:PutObject",), paths, [service], where=others)
+    else:
+        paths = [
+            f"{bucket.bucket_arn}/*/AWSLogs/{policies.account.id}/*",
+            f"{bucket.bucket_arn}/AWSLogs/{policies.account.id}/*",
+        ]
+    yield policies.prove(EVERYTHING, whole(bucket), [service], but=[(("s3:PutObject",), paths)])
 
 
 @claim("S3-LOGS-EXPIRE", "low", "Logs expire, but not before 30 days.")
@@ -241,14 +283,12 @@ def _expires(rule: Any) -> str:
 
 @claim("S3-LOGS-ARRIVE", "medium", "Access log objects arrive and show who requested what.", limit="s3-access-logs")
 def logs_arrive(view: View) -> Iterator[Evidence]:
-    writable = {
-        s.bucket
-        for s in allowed(view["bucket_policy_statements"])
-        if "Service: logging.s3.amazonaws.com" in s.principals
-    }
     for bucket in view["buckets"]:
         if bucket.logging_bucket:
-            yield evidence(bucket.name, f"to {bucket.logging_bucket}", bucket.logging_bucket in writable)
+            to = f"arn:aws:s3:::{bucket.logging_bucket}/{bucket.logging_prefix}*"
+            for_this = {"ArnEquals": {"aws:SourceArn": bucket.bucket_arn}}
+            refused = view.policies.prove(("s3:PutObject",), [to], [service_caller(S3_LOGS)], where=for_this)
+            yield evidence(bucket.name, f"to {bucket.logging_bucket}", refused.answer is Answer.REFUTED)
 
 
 @claim("S3-LIFECYCLE", "low", "Every bucket has lifecycle rules that move or expire old objects.")
@@ -305,13 +345,13 @@ def _left_out(rule: Any, bucket: Any) -> str:
 @claim("S3-REPLICA-OUTLIVES", "high", "Deletions are not replicated, so the replica survives a mistake or an intruder.")
 def replica_outlives(view: View) -> Iterator[Evidence]:
     for rule in view["bucket_replication_rules"]:
-        deletes = [
-            s.sid
-            for s in allowed(view["iam_statements"])
-            if rule.role in s.roles and s.kind != "boundary" and "s3:ReplicateDelete" in s.actions
-        ]
-        what = f"delete markers {rule.delete_markers or 'not stated'}; the role {'can replicate deletions' if deletes else 'cannot replicate deletions'}"
-        yield evidence(rule.bucket, what, rule.delete_markers == "Disabled" and not deletes)
+        roles = [c for c in view.policies.account.roles.values() if c.name == rule.role]
+        there = f"arn:aws:s3:::{rule.destination}/*"
+        proof = view.policies.prove(("s3:ReplicateDelete", "s3:DeleteObject*"), [there], roles)
+        yield evidence(
+            rule.bucket, f"delete markers {rule.delete_markers or 'not stated'}", rule.delete_markers == "Disabled"
+        )
+        yield proved(rule.bucket, "the role cannot replicate deletions", proof)
 
 
 @claim("S3-REPLICATED", "high", "Objects arrive in the replica bucket.", limit="s3-replication")

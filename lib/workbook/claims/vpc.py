@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence
+from workbook.access.requests import strangers
+from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence, proved
 from workbook.claims.parties import internet as world
-from workbook.claims.policy_statements import ONLY_ON_STAR, allowed, wildcard_actions
+from workbook.claims.policy_statements import Reach, allowed, on_everything, wildcard_actions
 from workbook.network.packets import Address, network
 from workbook.network.topology import Topology
 
@@ -235,13 +236,15 @@ def endpoint_dns(view: View) -> Iterator[Evidence]:
     "Every endpoint has a policy that lists the actions and resources it allows.",
 )
 def endpoint_policy(view: View) -> Iterator[Evidence]:
+    account = view.policies.account
     for endpoint in view["endpoints"]:
         statements = allowed(view.rows("endpoint_policy_statements", endpoint_id=endpoint.endpoint_id))
         if not statements:
             yield evidence(endpoint.name, "no Allow statement", False)
         for s in statements:
             what = f"{s.sid}: {', '.join(s.actions)} on {', '.join(s.resources)}"
-            if "*" in s.resources and not wildcard_actions(s) and set(s.actions) <= ONLY_ON_STAR:
+            found = on_everything(s.statement, account.id)
+            if found == Reach.ONLY_POSSIBLE and not wildcard_actions(s):
                 yield accepted(
                     endpoint.name,
                     what,
@@ -249,7 +252,7 @@ def endpoint_policy(view: View) -> Iterator[Evidence]:
                     "resource-level permissions: AWS supports only *.",
                 )
             else:
-                yield evidence(endpoint.name, what, not wildcard_actions(s) and "*" not in s.resources)
+                yield evidence(endpoint.name, what, not wildcard_actions(s) and found == Reach.SOME)
 
 
 @claim(
@@ -258,20 +261,18 @@ def endpoint_policy(view: View) -> Iterator[Evidence]:
     "Endpoints serve only this account's principals: another account's credentials get nothing in or out through them.",
 )
 def endpoint_account(view: View) -> Iterator[Evidence]:
-    layers = LAYER_BUCKET.format(region=view.scope.region)
-    for s in allowed(view["endpoint_policy_statements"]):
-        account = [
-            condition for condition in s.conditions if condition.startswith("aws:PrincipalAccount StringEquals ")
-        ]
-        if not account and (s.actions, s.resources) == (["s3:GetObject"], [layers]):
+    policies = view.policies
+    layers = [(("s3:GetObject",), [LAYER_BUCKET.format(region=view.scope.region)])]
+    for endpoint in policies.account.endpoints:
+        others = list(strangers(policies.account, endpoint.policy.statements or ()))
+        actions = [f"{endpoint.service.split('.')[0]}:*"]
+        proof = policies.prove(actions, None, others, but=layers, alone=endpoint.policy)
+        yield proved(endpoint.name, "only principals of this account", proof)
+        if proof.proven and not policies.prove(*layers[0], others, alone=endpoint.policy).proven:
             yield accepted(
-                s.endpoint,
-                f"{s.sid}: {layers}",
+                endpoint.name,
+                f"{layers[0][1][0]}: any principal",
                 "ECR serves image layers from its own bucket, through URLs that it signs itself.",
-            )
-        else:
-            yield evidence(
-                s.endpoint, f"{s.sid}: {account[0] if account else 'any principal'}", account and "*" not in account[0]
             )
 
 
@@ -299,16 +300,16 @@ def flow_logs(view: View) -> Iterator[Evidence]:
 def flow_log_group(view: View) -> Iterator[Evidence]:
     groups = view.by_key("log_groups")
     for log in view["flow_logs"]:
-        writes = [
-            s
-            for s in allowed(view["iam_statements"])
-            if log.role in s.roles and s.kind != "boundary" and "logs:PutLogEvents" in s.actions
-        ]
-        resources = sorted({r for s in writes for r in s.resources})
-        only_own = bool(resources) and all(f":log-group:{log.destination}:" in r for r in resources)
         there = log.destination in groups
-        what = f"{log.destination}{'' if there else ' (no such log group)'}; the role can write to {len(resources)} resource{'s' if len(resources) != 1 else ''}"
-        yield evidence(log.name, what, there and only_own)
+        yield evidence(log.name, f"{log.destination}{'' if there else ' (no such log group)'}", there)
+        roles = [caller for caller in view.policies.account.roles.values() if caller.name == log.role]
+        if not roles:
+            yield evidence(log.name, f"with role {log.role or 'none'}", False)
+            continue
+        own = f"arn:aws:logs:{view.scope.region}:{view.policies.account.id}:log-group:{log.destination}"
+        writes = ("logs:CreateLogStream", "logs:PutLogEvents")
+        proof = view.policies.prove(writes, None, roles, but=[(writes, [own, f"{own}:*"])])
+        yield proved(log.name, f"the role can write only to {log.destination}", proof)
 
 
 @claim("VPC-FLOW-RECORDS", "medium", "Flow log records arrive in the log group.", limit="flow-logs-delivery")

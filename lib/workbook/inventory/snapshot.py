@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -139,6 +140,16 @@ class Inventory:
         return tuple(
             row for row in self._rows[table] if all(getattr(row, column) == value for column, value in where.items())
         )
+
+    def fingerprint(self, columns: Mapping[str, tuple[str, ...]]) -> str:
+        """A digest of some columns of some tables; () for all columns. A table that was not read counts as such."""
+        found = hashlib.sha256()
+        for table, names in columns.items():
+            found.update(f"{table} {table in self._tables}".encode())
+            for row in self.rows(table) if table in self._tables else ():
+                cells = cells_of(row)
+                found.update(repr([cells[name] for name in names or cells]).encode())
+        return found.hexdigest()
 
     def by_key(self, table: str) -> dict[str, Row]:
         """The rows of one table by the column that identifies them in AWS: an id, an ARN, or a unique name.

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from workbook.errors import WorkbookError
 from workbook.inventory import TABLES, Inventory, Row
-from workbook.network.engine import between
 from workbook.network.packets import Passage
 from workbook.network.places import Place, internet, standing, unclaimed
+from workbook.network.reachability import between
 from workbook.network.topology import Topology
 from workbook.network.traffic import NOTHING, Traffic, of
 from workbook.network.walk import Way, ways

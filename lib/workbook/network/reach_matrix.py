@@ -7,8 +7,8 @@ import pandas as pd
 from workbook.display import Rendered, table
 from workbook.inventory import Inventory
 from workbook.network.answer import MARKS, Reach
-from workbook.network.engine import reach
 from workbook.network.places import Names
+from workbook.network.reachability import reach
 
 COLUMNS = ["source", "target", "port", "from_subnet", "to_subnet", "verdict", "reason"]
 
