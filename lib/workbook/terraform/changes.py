@@ -187,7 +187,8 @@ def _what(action: str, change: Mapping[str, Any], secrets: Secrets) -> Iterable[
         None,
     )
     hidden = marked(below(marks, "tags")) or marked(below(marks, "tags_all"))
-    label = (values.get("tags_all") or values.get("tags") or {}).get("Name") if not hidden else None
+    tags = values.get("tags_all") or values.get("tags")
+    label = tags.get("Name") if isinstance(tags, dict) and not hidden else None
     if label or told:
         yield secrets.mask(str(label)) if label else f"{told} = {_brief(values[told], secrets)}"
 
@@ -268,5 +269,16 @@ def _brief(value: Any, secrets: Secrets, limit: int = 120) -> str:
     if value is None:
         return "none"
     # Masked before it is shortened: a part of a secret is not recognised.
-    text = secrets.mask(value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False))
+    # Leaf by leaf before it is written as JSON, which would escape what is escaped already.
+    masked = _masked(value, secrets)
+    text = masked if isinstance(masked, str) else json.dumps(masked, sort_keys=True, ensure_ascii=False)
+    text = secrets.mask(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _masked(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, dict):
+        return {secrets.mask(str(key)): _masked(one, secrets) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one, secrets) for one in value]
+    return secrets.mask(value) if isinstance(value, str) else value

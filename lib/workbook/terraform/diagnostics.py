@@ -99,7 +99,7 @@ def read_diagnostics(events: Iterable[Mapping[str, Any]], out: str, err: str) ->
 _CAUSES = (
     (
         r"ExpiredToken|RequestExpired|security token included in the request is expired|token has expired|"
-        r"SSO session (?:associated with this profile )?has expired|failed to refresh cached (?:SSO )?credentials",
+        r"SSO session (?:associated with this profile )?has expired",
         "The AWS credentials have expired.",
         "Sign in again, then run this again.",
     ),
@@ -131,7 +131,7 @@ _CAUSES = (
         "Give this user access to the file that the message names, then run this again.",
     ),
     (
-        r"LimitExceeded|ServiceQuotaExceeded|TooManyBuckets|QuotaExceeded|VcpuLimitExceeded|"
+        r"(?<!Request)LimitExceeded|ServiceQuotaExceeded|TooManyBuckets|QuotaExceeded|VcpuLimitExceeded|"
         r"maximum number of .{1,60} has been reached|exceeded (?:the )?(?:quota|limit)",
         "A quota of the AWS account is used up.",
         "Raise the quota or remove what is not needed, then plan again.",
