@@ -100,7 +100,7 @@ class Deployment:
             self.target.check()
             self.version += 1
             driver = self._driver()
-            on_event = ApplyProgress(progress, total=len(plan.actions)) if progress else None
+            on_event = ApplyProgress(progress, total=sum(plan.counts.values())) if progress else None
             with self._watched(driver, on_event):
                 if plan.destroy:
                     self.run.forget_deployed()

@@ -6,9 +6,11 @@ kind, and what was said about it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from cases.changes import BadCase, changed, filled
@@ -17,6 +19,8 @@ from workbook.claims import CLAIMS
 from workbook.claims.engine import View, judge_one
 from workbook.inventory import Inventory
 from workbook.network.flows import network_flows
+from workbook.terraform.diagnostics import TerraformError, read_diagnostics
+from workbook.terraform.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Case:
     asked : what the case has under that key.
     right : the right verdicts; usually one.
     names : texts that the answer must contain.
+    without : texts that it must not contain.
     change, unread : as in `changes.changed`.
     """
 
@@ -39,6 +44,7 @@ class Case:
     names: tuple[str, ...]
     change: tuple[Mapping[str, Any], ...] = ()
     unread: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -106,10 +112,33 @@ def picture(case: Case) -> Answer:
     return Answer("arrow" if arrows else "no arrow", "\n".join(map(str, arrows)))
 
 
+def plan(case: Case) -> Answer:
+    """Whether a plan is applied, and what its table says. Asked is a file of `plans/`, or the parts of plan JSON."""
+    asked = case.asked
+    document = json.loads((PLANS / f"{asked}.json").read_text(encoding="utf-8")) if isinstance(asked, str) else asked
+    for item in document.get("resource_changes", []):
+        item.setdefault("mode", "managed")
+    outputs = tuple(document.get("output_changes", {}))
+    shown = Plan(Path("saved.tfplan"), {}, outputs).detailed(document)
+    rendered = shown.rendered()
+    lines = [f"{c.key}: {c.action}: {'; '.join([*c.what, c.why])}" for c in (*shown.changes, *shown.outputs)]
+    return Answer("nothing" if shown.empty else "applied", "\n".join([rendered.text, rendered.html, *lines]))
+
+
+def diagnostic(case: Case) -> Answer:
+    """The cause that is named first for an error: what a command (`command`, else plan) printed to stderr."""
+    asked = case.asked if isinstance(case.asked, dict) else {"printed": case.asked}
+    error = TerraformError(asked.get("command", "plan"), read_diagnostics([], "", asked["printed"]))
+    return Answer(error.cause, f"{error.cause}\n{error.next_step}")
+
+
+PLANS = Path(__file__).parent / "plans"
 KINDS: dict[str, Kind] = {
     "claim": Kind(claim, ("PASS", "FAIL", "EXCEPTION", "CANNOT TELL", "N-A", "NOT TESTABLE HERE")),
     "question": Kind(question, ("allow", "deny", "unknown")),
     "reach": Kind(reach, ("yes", "no", "partly", "unknown")),
     "matrix": Kind(matrix, ("yes", "no", "partly", "unknown")),
     "picture": Kind(picture, ("arrow", "no arrow")),
+    "plan": Kind(plan, ("applied", "nothing")),
+    "diagnostic": Kind(diagnostic),
 }

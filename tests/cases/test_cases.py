@@ -8,12 +8,14 @@ A case is a `[[case]]` of a file `<area>.toml`:
     source  the bug report (`owner/repository#123`), the page of AWS's documentation, or `own`
     right   the right verdict; or a list, where several are right
     names   optional: a text, or a list of texts, that the reason must contain (of a claim that holds, the evidence)
+    without optional: a text, or a list of texts, that it must not contain
     change  optional: changes to the saved inventory of the dev environment
     unread  optional: tables that could not be read completely
 
 and what it asks, which is one of the keys of `kinds.KINDS`: `claim = "S3-TLS"`; `question` and `reach` with the
 parameters of `access.can` and `network.reach`; `matrix` with source, target and port of a row of the table of what
-reaches what; `picture` with the tables that an arrow leads from and to.
+reaches what; `picture` with the tables that an arrow leads from and to; `plan`, the name of a file of `plans/` or parts
+of Terraform's plan JSON; `diagnostic`, what a failed command printed, whose right verdict is the cause.
 
 A change names a `table`, the rows `where` columns have a value (or a list that contains it), and one of:
 
@@ -56,7 +58,7 @@ def checked(written: dict[str, Any]) -> Case:
     common = {"id", "why", "source", "right"}
     if missing := common - set(written):
         raise BadCase(f"lacks {', '.join(sorted(missing))}")
-    if strange := set(written) - common - {"names", "change", "unread", kinds[0]}:
+    if strange := set(written) - common - {"names", "without", "change", "unread", kinds[0]}:
         raise BadCase(f"has an unknown {', '.join(sorted(strange))}")
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", written["id"]):
         raise BadCase("its id is not lower case with hyphens")
@@ -67,7 +69,8 @@ def checked(written: dict[str, Any]) -> Case:
     if not right or (rights and not set(right) <= set(rights)):
         raise BadCase(f"right is one of {', '.join(rights)}")
     change, unread = (tuple(written.get(key, ())) for key in ("change", "unread"))
-    return Case(written["id"], kinds[0], written[kinds[0]], tuple(right), tuple(names), change, unread)
+    without = tuple(filled(_listed(written.get("without", []))))
+    return Case(written["id"], kinds[0], written[kinds[0]], tuple(right), tuple(names), change, unread, without)
 
 
 def _listed(value: Any) -> list[str]:
@@ -82,8 +85,10 @@ def test_case(written: dict[str, Any]) -> None:
     except BadCase as why:
         pytest.fail(f"{written.get('id', written)}: {why}", pytrace=False)
     right = answer.verdict in case.right and all(name in answer.said for name in case.names)
+    right = right and not any(text in answer.said for text in case.without)
     if not right:
         wanted = f"{' or '.join(case.right)}{', naming ' + ', '.join(case.names) if case.names else ''}"
+        wanted += f", without {', '.join(case.without)}" if case.without else ""
         pytest.fail(
             f"{case.id}: {answer.verdict}, but {wanted} is right: {written['why']}\n{answer.said}", pytrace=False
         )

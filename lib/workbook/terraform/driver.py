@@ -28,6 +28,7 @@ from workbook.terraform.diagnostics import TerraformError, read_diagnostics
 from workbook.terraform.hcl import configuration_digest
 from workbook.terraform.plan import Plan
 from workbook.terraform.provider import cli_configuration
+from workbook.terraform.secrets import SENSITIVE, Secrets
 
 Event = Mapping[str, Any]
 """One line of Terraform's `-json` output: `type`, `@message`, and the fields of that type."""
@@ -145,7 +146,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         )
         self.run_directory.forget_old()
         plan = Plan.from_events(path, events, tuple(targets or ()), destroy)
-        return plan.detailed(self.show(path)) if details and plan.actions else plan
+        return plan if plan.empty or not details else plan.detailed(self.show(path))
 
     def apply_plan(self, plan: Plan) -> Applied:
         """Apply a saved plan.
@@ -159,7 +160,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
             return Applied(0, 0, 0, 0.0)
         if not plan.path.is_file():
             raise WorkbookError("This plan file no longer exists.", "Plan again, then apply.")
-        events = self.run("apply", str(plan.path), json=IsFlagged, lock_timeout=f"{LOCK_SECONDS}s")
+        events = self.run("apply", str(plan.path), json=IsFlagged, lock_timeout=f"{LOCK_SECONDS}s", planned=plan)
         done: dict[str, int] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
         return Applied(done.get("add", 0), done.get("change", 0), done.get("remove", 0), time.monotonic() - started)
 
@@ -171,11 +172,11 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         """Output values by name; sensitive ones are masked."""
         self.prepare()
         values = json.loads(self._output("output", json=IsFlagged))
-        return {name: "(sensitive)" if value["sensitive"] else value["value"] for name, value in values.items()}
+        return {name: SENSITIVE if value["sensitive"] else value["value"] for name, value in values.items()}
 
     # ── running one command ──
 
-    def run(self, command: str, *args: str, **options: Any) -> list[Event]:
+    def run(self, command: str, *args: str, planned: Plan | None = None, **options: Any) -> list[Event]:
         """Run a command that streams events; return them all.
 
         Raises
@@ -195,8 +196,19 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
 
         code, out, err = self.cmd(command, *args, on_line=take, **options)
         if code not in (0, 2 if command == "plan" else 0):
-            raise TerraformError(command, read_diagnostics(events, out, err))
+            raise TerraformError(command, read_diagnostics(events, out, err), self._secrets(planned))
         return events
+
+    def _secrets(self, planned: Plan | None) -> Secrets:
+        """The sensitive values that an error message may repeat: those of the state and of the plan."""
+        found = planned.secrets if planned is not None else Secrets()
+        with contextlib.suppress(OSError, ValueError):
+            found |= Secrets.of_state(json.loads(self.run_directory.state.read_text(encoding="utf-8")))
+        if planned is not None and not planned.changes and planned.path.is_file():
+            # Nobody asked for details. A failure to read them must not hide the failure that is being reported.
+            with contextlib.suppress(WorkbookError, ValueError):
+                found |= Secrets.of_plan(self.show(planned.path))
+        return found
 
     def _output(self, command: str, *args: str, check: bool = True, **options: Any) -> str:
         code, out, err = self.cmd(command, *args, **options)
@@ -224,7 +236,11 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]
         began, left_running = time.monotonic(), False
         try:
             self._follow(process, out_path, cmd, on_line or (lambda line: None))
-            return process.returncode, out_path.read_text(errors="replace"), err_path.read_text(errors="replace")
+            shown, errors = (path.read_text(errors="replace") for path in (out_path, err_path))
+            if cmd in ("show", "output"):
+                # They print sensitive values in clear, so what they printed is not kept.
+                out_path.unlink(missing_ok=True)
+            return process.returncode, shown, errors
         except _LeftRunning:
             left_running = True
             raise
