@@ -423,3 +423,18 @@ def test_a_listener_without_tls_does_not_say_that_there_is_none(dev: Inventory) 
         1: ["There is no HTTPS listener until a certificate is set."],
         2: ["It has no TLS; ALB-HTTPS judges it.", ""],
     }
+
+
+def test_a_known_way_to_more_permissions_that_is_no_iam_action() -> None:
+    tables = copy.deepcopy(rows())
+    function = "arn:aws:lambda:us-east-1:123456789012:function:nightly"
+    policy = {"policy": "alloy-dev-take-home-lambda-policy"}
+    MUTATIONS.put("iam_statements", policy, actions=["lambda:UpdateFunctionCode"], resources=[function])(tables)
+    claim = CLAIMS["IAM-NO-ESCALATION"]
+    assert judge_one(claim, View(Changed(tables)), [], "embedded").verdict is Verdict.PASS  # type: ignore[arg-type]
+    MUTATIONS.boundary_allows(function, "lambda:UpdateFunctionCode")(tables)
+    judged = judge_one(claim, View(Changed(tables)), [], "embedded")  # type: ignore[arg-type]
+    assert judged.verdict is Verdict.FAIL
+    assert [(e.resource, e.observed[:11]) for e in judged.against] == [
+        ("alloy-dev-take-home-lambda-role", "lambda-003:")
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 from workbook.claims.buckets import data_buckets
 from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence, not_applicable
 from workbook.claims.health import fails_with
-from workbook.claims.secrets import looks_random, secret_in
+from workbook.claims.secret_values import looks_random, secret_in
 
 claim = claims_of("ecs")
 

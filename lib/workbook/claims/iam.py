@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from workbook.access.escalation import escalations
 from workbook.access.evaluation import Caller
 from workbook.access.proofs import Proof, Prover
 from workbook.access.requests import service_caller
@@ -264,11 +265,18 @@ def replication_role(view: View) -> Iterator[Evidence]:
         yield from only(view, rule.role, [(READ_SOURCE, [source, f"{source}/*"]), (writes, [f"{replica}/*"])])
 
 
-@claim("IAM-NO-ESCALATION", "critical", "No role can change identities, pass a role or assume another one.")
+@claim(
+    "IAM-NO-ESCALATION",
+    "critical",
+    "No role can change identities, pass a role, assume another one, or get more permissions in any other known way.",
+)
 def no_escalation(view: View) -> Iterator[Evidence]:
     policies = view.policies
     for role in policies.account.roles.values():
         yield proved(role.name, "no IAM actions", policies.prove(["iam:*", *ESCALATION], None, [role]))
+    for way in escalations(view):
+        if way.possible is not False:
+            yield Evidence(way.principal, f"{way.path.id}: {way.why}", False, known=way.possible is not None)
 
 
 @claim(
