@@ -10,7 +10,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from audit.engine_agreement import EXCLUSIONS, chosen_seed, simulate, simulation
@@ -53,7 +53,7 @@ class SmallAccount(Account):
             boundary = policy(f"boundary of {name}", "identity", True) if self.random.random() < 0.4 else None
             return Caller(name, kind, f"arn:aws:iam::{OWNER}:{kind}/{name}", OWNER, identity, boundary)
 
-        self.id = OWNER
+        self.id, self.buckets = OWNER, {}
         self.roles, self.users = {"reader": caller("role", "reader")}, {"ann": caller("user", "ann")}
         self.callers = (*self.roles.values(), *self.users.values())
         self.tags = {f"arn:aws:iam::{OWNER}:role/reader": {"team": self.random.choice(["blue", "red"])}}
@@ -63,6 +63,10 @@ class SmallAccount(Account):
         self.endpoints = ()
         if self.random.random() < 0.6:
             self.endpoints = (Endpoint("vpce-1", "endpoint", "s3", "vpc-1", policy("endpoint", "endpoint", True)),)
+
+    def remembered(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """Nothing is: each account is a new one."""
+        return compute()
 
     def target(self, action: str, arn: str) -> Target:
         return Target(arn, OWNER, self.bucket_policy, restricted=self.restricted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbook import access, compliance, layers, network
-from workbook.access import Decision, access_matrix, escalation_matrix
+from workbook.access import Decision, access_matrix, escalation_matrix, who
 from workbook.access.escalation import escalations
 from workbook.claims import Results, judge
 from workbook.comparison.cost import monthly, on_top
@@ -252,6 +252,32 @@ class Workbook:
     def access_matrix(self) -> Rendered:
         """Who may do what: each of the author's questions, with the expected answer and the decision."""
         return access_matrix.rendered(access_matrix.matrix(self.inventory()), self.settings.prefix)
+
+    def who_can(self, action: str, resource: str) -> Rendered:
+        """Who can do `action` (such as s3:GetObject) on `resource` (such as data/*), over all requests: in which
+        circumstances, and through which statement.
+        """
+        return who.rendered_who(self.inventory(), action, resource)
+
+    def what_can(self, principal: str) -> Rendered:
+        """What a role can do, by statement, and what keeps it from the rest."""
+        return who.rendered_what(self.inventory(), principal)
+
+    def prove(
+        self,
+        action: str,
+        resource: str,
+        where: Mapping[str, Mapping[str, object]] | None = None,
+        but: Iterable[str] = (),
+    ) -> Rendered:
+        """Whether nobody can do `action` on `resource`: PROVEN for all requests, REFUTED by one, or CANNOT TELL.
+
+        Parameters
+        ----------
+        where : only requests for which these conditions hold, written as in a policy.
+        but : names or ARNs of principals that may.
+        """
+        return who.rendered_proof(self.inventory(), action, resource, where, but)
 
     def escalation(self) -> Rendered:
         """Who could get more permissions than it was given: every known path, with what stops it."""

@@ -80,7 +80,7 @@ class Account:
         fingerprint = self._source.fingerprint(_DECISIVE)
         if fingerprint is None:
             return compute()
-        known = (fingerprint, key)
+        known = (type(self), self.scope, fingerprint, key)
         if known in _remembered:
             result, tables = _remembered[known]
             for table in tables:

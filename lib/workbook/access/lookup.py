@@ -183,7 +183,7 @@ def resource(inventory: Inventory, request: Request, account: str) -> tuple[str,
     arn = (
         request.resource
         if request.resource == "*" or request.resource.startswith("arn:")
-        else _arn(inventory, service, request.resource)
+        else named_arn(inventory, service, request.resource)
     )
     if "*" in arn and arn != "*":
         raise WorkbookError(f"{arn} is more than one resource.", "Ask about one of them.")
@@ -208,7 +208,7 @@ def resource(inventory: Inventory, request: Request, account: str) -> tuple[str,
     return arn, what
 
 
-def _arn(inventory: Inventory, service: str, name: str) -> str:
+def named_arn(inventory: Inventory, service: str, name: str) -> str:
     table = _TABLE_OF.get(service)
     if table is None:
         raise WorkbookError(
