@@ -275,7 +275,7 @@ class Workbook:
         Parameters
         ----------
         where : only requests for which these conditions hold, written as in a policy.
-        but : names or ARNs of principals that may.
+        but : names or ARNs of principals that may; `deployer` is the operator named in the bucket policies.
         """
         return who.rendered_proof(self.inventory(), action, resource, where, but)
 

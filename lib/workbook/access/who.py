@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from workbook.access.conditions import Value
+from workbook.access.conditions import Condition, Value
 from workbook.access.evaluation import Caller
-from workbook.access.lookup import named_arn
+from workbook.access.lookup import named_arn, operators
 from workbook.access.proofs import Found, Kind, Prover, Where
+from workbook.access.request import DEPLOYER
 from workbook.access.requests import actions_like, conditions_from
 from workbook.display import Rendered, note, stack, table
 from workbook.errors import WorkbookError
@@ -57,7 +58,10 @@ def who_can(inventory: Inventory, action: str, resource: str) -> pd.DataFrame:
 
 
 def _by(found: Iterable[Found]) -> str:
-    return "; ".join(list(dict.fromkeys(f.outcome.because for f in found))[:3])
+    """What decided: `policy (statement)`; without a statement, no policy allows it."""
+    outcomes = dict.fromkeys(f.outcome for f in found)
+    named = [f"{o.layer}: {o.statement}" for o in outcomes if o.statement]
+    return "; ".join(dict.fromkeys(named)) or "nothing allows it"
 
 
 def _circumstances(prover: Prover, allowed: list[Found], every: list[Found]) -> str:
@@ -68,8 +72,23 @@ def _circumstances(prover: Prover, allowed: list[Found], every: list[Found]) -> 
         values = list(dict.fromkeys(f.context[key] for f in allowed if key in f.context))
         others = {f.context[key] for f in every if key in f.context} - set(values)
         if values and others and all(key in f.context for f in allowed):
-            parts.append(" or ".join(_value(key, value, names) for value in values))
-    return ", ".join(parts) or "always"
+            told = [_value(key, value, names) for value in values]
+            parts.append(" or ".join(told) if all(told) else _conditions(prover, allowed[0], key))
+    return ", ".join(part for part in parts if part) or "always"
+
+
+def _conditions(prover: Prover, found: Found, key: str) -> str:
+    """The conditions on a key in the statement that allows the request."""
+    policies = [*(found.caller.identity or ()), prover.account.target(found.action, found.resource).policy]
+    return " and ".join(
+        f"{c.key} {c.operator} {', '.join(c.values)}"
+        for policy in policies
+        if policy and policy.name == found.outcome.policy
+        for statement in policy.statements or ()
+        if statement.sid == found.outcome.statement
+        for c in statement.conditions
+        if c.key == key
+    )
 
 
 def _value(key: str, value: Value, names: dict[str, str]) -> str:
@@ -77,9 +96,7 @@ def _value(key: str, value: Value, names: dict[str, str]) -> str:
         return _SAID[key, value]
     if key == "aws:sourcevpce":
         return "not through an endpoint" if value is None else f"through {names.get(str(value), 'another endpoint')}"
-    if value is None:
-        return f"without {key}"
-    return f"{key} = {value if isinstance(value, str) else ', '.join(value)}"
+    return f"without {key}" if value is None else ""  # Any other value stands for all that a condition lets through.
 
 
 def what_can(inventory: Inventory, principal: str) -> pd.DataFrame:
@@ -114,6 +131,12 @@ def role_called(prover: Prover, inventory: Inventory, name: str) -> Caller:
     return found
 
 
+def _limit(condition: Condition) -> str:
+    if condition.kind == "null":
+        return f"{'without' if condition.values == ('true',) else 'with'} {condition.key}"
+    return f"{condition.key} {condition.operator} {', '.join(condition.values)}"
+
+
 MARKS = {"can": {"yes": "warn", "no": "good", "cannot tell": "bad"}}
 
 
@@ -137,12 +160,15 @@ def rendered_proof(
     """Whether nobody can do `action` on `resource` where the conditions hold, except the principals in `but`."""
     arn = arn_of(inventory, action, resource)
     prover = Prover(inventory)
+    but = list(but)
     names = {*but, *(f"{inventory.scope.prefix}-{name}" for name in but)}
+    if DEPLOYER in but:
+        names |= set(operators(inventory))
     objects = [arn, f"{arn}/*"] if arn.startswith("arn:aws:s3:::") and "/" not in arn else [arn]
     callers = prover.everyone(objects, actions_like(action)[0])
     proof = prover.prove([action], objects, [c for c in callers if c.name not in names and c.arn not in names], where)
-    limits = ", ".join(f"{c.key} {c.operator} {', '.join(c.values)}" for c in conditions_from(where))
-    asked = f"Nobody can {action} on {resource}{f' where {limits}' if limits else ''}"
+    limits = ", ".join(_limit(condition) for condition in conditions_from(where))
+    asked = f"Nobody can {action} on {resource}{f' ({limits})' if limits else ''}"
     besides = f", except {', '.join(but)}" if but else ""
     colour = {"PROVEN": "good", "REFUTED": "bad", "CANNOT TELL": "warn"}[proof.answer.value]
     says = proof.says.replace(f"{inventory.scope.prefix}-", "…-")
