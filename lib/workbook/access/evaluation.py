@@ -11,6 +11,7 @@ them too.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -26,8 +27,8 @@ class Caller:
 
     Attributes
     ----------
-    kind : role, user, root, service or anonymous.
-    arn : of the role, user or root; the name of a service; empty if anonymous. The evaluation asks for
+    kind : role, user, root, service, federated or anonymous.
+    arn : of the role, user or root; the name of a service or of an identity provider; empty if anonymous. The evaluation asks for
         `aws:PrincipalArn` where `arn` is None: any principal of `account`.
     account : id; empty for services and anonymous callers.
     identity : its identity policies; None if they are not known and assumed to allow everything.
@@ -169,11 +170,11 @@ def _granted(
                     by_resource = outcome
                 direct = _or(direct, applies)
                 # A boundary does not limit what is granted to everyone, or to a user or a session by its own ARN.
-                if how == EVERYONE or caller.kind == "user":
+                if how in (EVERYONE, None) or caller.kind == "user":
                     bypass = _or(bypass, applies)
             if direct is True and bypass is True:
                 break
-    if caller.kind in ("service", "anonymous"):
+    if caller.kind in ("service", "anonymous", "federated"):
         return direct, by_resource, True
 
     if same and direct is True:
@@ -324,8 +325,11 @@ def _names(principals: Iterable[tuple[str, str]], caller: Caller, ask: Ask) -> s
         if kind == "Service":
             if caller.kind == "service" and caller.arn == value:
                 found = NAMED
+        elif kind == "Federated":
+            if caller.kind == "federated" and caller.arn == value:
+                found = NAMED
         elif kind == "AWS":
-            if caller.kind in ("service", "anonymous"):
+            if caller.kind in ("service", "anonymous", "federated"):
                 continue
             if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
                 found = ACCOUNT if found == NO else found
@@ -337,7 +341,7 @@ def _names(principals: Iterable[tuple[str, str]], caller: Caller, ask: Ask) -> s
                 and _may_be_session(value, caller, ask)
             ):
                 found = None if found == NO else found
-        elif kind == "CanonicalUser" and caller.kind not in ("service", "anonymous"):
+        elif kind == "CanonicalUser" and caller.kind not in ("service", "anonymous", "federated"):
             found = None if found == NO else found  # The canonical ids of accounts are not read.
     return found
 
@@ -393,6 +397,8 @@ def _limits(condition: Condition) -> bool:
         return False
     if condition.key == "aws:sourceip" and condition.kind == "ipaddress":
         return all(_narrow(value) for value in condition.values)
+    if condition.key == "aws:principalorgpaths":  # One organization, and any part of it.
+        return condition.kind == "string" and all(_ORGANIZATION.match(value) for value in condition.values)
     if condition.key not in _FIXED or any("${" in value for value in condition.values):
         return False
     if condition.key == "aws:principalisawsservice" and any(value.lower() != "true" for value in condition.values):
@@ -404,6 +410,9 @@ def _limits(condition: Condition) -> bool:
     return condition.kind in ("string", "bool", "arn") and not (
         like and any(set("*?") & set(v) for v in condition.values)
     )
+
+
+_ORGANIZATION = re.compile(r"o-[a-z0-9]+/")
 
 
 def _narrow(range_: str) -> bool:

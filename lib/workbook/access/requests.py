@@ -70,6 +70,16 @@ def actions_like(pattern: str) -> tuple[str, ...]:
     return found or ((pattern,) if ":" in pattern and not set("*?") & set(pattern) else ())
 
 
+def changing_actions(service: str) -> tuple[str, ...]:
+    """The actions of a service that do more than read or list."""
+    data = _data().actions
+    return tuple(
+        action
+        for action in actions_of(service)
+        if data.get_action_details(service, action.split(":", 1)[1])["accessLevel"] not in ("Read", "List")
+    )
+
+
 @functools.lru_cache(maxsize=20_000)
 def resource_formats(action: str) -> tuple[str, ...]:
     """The formats of the ARNs an action applies to, with * for each part; ("*",) for an action without resources."""
@@ -275,6 +285,8 @@ def fixed_keys(account: Account, caller: Caller, action: str, resource: str, own
         if caller.kind == "anonymous":
             found |= {"aws:principalaccount": "anonymous", "aws:principaltype": "Anonymous", "aws:userid": "anonymous"}
             found |= {"aws:principalarn": None, "aws:username": None, "aws:principalorgid": None}
+        elif caller.kind == "federated":
+            found |= dict.fromkeys(("aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:username"))
         else:
             types = {"role": "AssumedRole", "user": "User", "root": "Account"}
             found["aws:principalaccount"] = caller.account
@@ -317,11 +329,13 @@ def strangers(account: Account, statements: Iterable[Statement]) -> Iterator[Cal
     """Principals from elsewhere that the policies could mean: one for each foreign account, and for each service and
     ARN that they name; and anonymous callers. Of their own policies nothing is known, so these are taken to allow it.
     """
-    accounts, arns, names = {STRANGER}, set(), set()
+    accounts, arns, names, providers = {STRANGER}, set[str](), set[str](), set[str]()
     for statement in statements:
         for kind, value in statement.principals or ():
             if kind == "Service":
                 names.add(value)
+            elif kind == "Federated":
+                providers.add(value)
             elif kind == "AWS" and value != "*":
                 parts = value.split(":")
                 owner = parts[4] if len(parts) > 5 else value
@@ -339,12 +353,16 @@ def strangers(account: Account, statements: Iterable[Statement]) -> Iterator[Cal
                     and owner.isdecimal()
                 ):
                     accounts.add(owner)
+                    if condition.key == "aws:principalarn" and owner != account.id and not set("*?") & set(value):
+                        arns.add(value)
     yield Caller("anyone on the internet", "anonymous", "", "", None)
     for owner in sorted(accounts - {account.id}):
         who = "another account" if owner == STRANGER else f"account {owner}"
         yield Caller(f"a principal of {who}", "role", None, owner, None)
     for arn in sorted(arns):
         yield Caller(arn, "user" if ":user/" in arn else "role", arn, arn.split(":")[4], None)
+    for provider in sorted(providers):
+        yield Caller(f"users of {provider}", "federated", provider, "", None)
     for name in sorted(names):
         yield service_caller(name)
 

@@ -9,6 +9,7 @@ from typing import Any
 from workbook.access.evaluation import Caller
 from workbook.access.policies import Policy
 from workbook.access.proofs import Prover
+from workbook.access.requests import changing_actions
 from workbook.claims.engine import Evidence, View, cannot_tell, claims_of, evidence, proved
 
 claim = claims_of("ecr")
@@ -143,8 +144,8 @@ def policy_pull_only(view: View) -> Iterator[Evidence]:
             yield evidence(repository.name, "no repository policy", False)
         else:
             callers = with_every_permission(policies, arn[0])
-            proof = policies.prove(["ecr:*"], arn, callers, but=[(PULL, arn)], alone=own)
-            yield proved(repository.name, f"only {', '.join(PULL)}", proof)
+            proof = policies.prove(changing_actions("ecr"), arn, callers, alone=own)
+            yield proved(repository.name, "nothing that pushes, deletes or changes the repository", proof)
 
 
 @claim("ECR-POLICY-ENFORCED", "medium", "Only principals that the policies name can pull.", limit="resource-policies")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from workbook.access.evaluation import Caller, public_statements
+from workbook.access.policies import Policy, Statement
 from workbook.access.proofs import Answer, Proof
 from workbook.access.requests import service_caller
 from workbook.claims.buckets import LOG_SERVICES, S3_LOGS, WRITES, data_buckets, log_buckets, log_prefixes, replicas
@@ -18,6 +19,7 @@ claim = claims_of("s3")
 
 
 EVERYTHING = ("s3:*",)
+ALLOW_ALL = Statement("Everyone", "", True, ("*",), False, ("*",), False, (("AWS", "*"),), False, (), True)
 
 
 def whole(bucket: Any) -> tuple[str, str]:
@@ -31,17 +33,12 @@ def outside(view: View) -> dict[str, dict[str, Any]]:
     return {"StringNotEquals": {"aws:SourceVpce": endpoints}} if endpoints else {}
 
 
-def let_out(view: View, bucket: Any, where: dict[str, dict[str, Any]], may_do_anything: bool = False) -> list[Caller]:
-    """The principals of this account that get through in spite of `where`, each one asked by its own ARN.
-
-    With `may_do_anything` a role counts as if its own policies allowed everything.
-    """
+def let_out(view: View, bucket: Any, where: dict[str, dict[str, Any]]) -> list[Caller]:
+    """The principals of this account that get through in spite of `where`, each one asked by its own ARN."""
     policies = view.policies
     callers = [
         c for c in policies.everyone(whole(bucket), "s3:GetObject") if c.arn and c.account == policies.account.id
     ]
-    if may_do_anything:
-        callers = [replace(c, identity=None, boundary=None) for c in callers]
     return [c for c in callers if not policies.prove(EVERYTHING, whole(bucket), [c], where).proven]
 
 
@@ -142,18 +139,27 @@ def vpc_only(view: View) -> Iterator[Evidence]:
     "stack is the replication role.",
 )
 def operators(view: View) -> Iterator[Evidence]:
-    own_roles = {role.role_arn for role in view["roles"]}
+    policies = view.policies
+    where = {"Null": {"aws:SourceVpce": "true"}, "Bool": {"aws:SecureTransport": "true"}}
+    stack = {caller.arn for caller in policies.account.roles.values()} - replication_roles(view)
     for bucket in view["buckets"]:
-        statements = view.rows("bucket_policy_statements", bucket=bucket.name, effect="Deny")
-        if not any("aws:principalarn" in str(s.conditions).lower() for s in statements):
+        own = policies.account.target("s3:GetObject", bucket.bucket_arn).policy
+        if own is None or own.statements is None:
             continue
-        where = {"Null": {"aws:SourceVpce": "true"}, "Bool": {"aws:SecureTransport": "true"}}
-        exempt = let_out(view, bucket, where, may_do_anything=True)
-        for caller in exempt:
-            fine = caller.arn not in own_roles or caller.arn in replication_roles(view)
-            yield evidence(bucket.name, f"exempts {str(caller.arn).rsplit(':', 1)[-1]}", fine)
-        others = view.policies.prove(EVERYTHING, whole(bucket), where={**where, **arns(exempt)})
-        yield proved(bucket.name, "exempts nobody else", others)
+        if not any(c.key == "aws:principalarn" for s in own.statements if not s.allow for c in s.conditions):
+            continue
+        # Exempt is whom the denials let through, if everyone else let everyone in.
+        open_to_all = Policy(own.name, (*(s for s in own.statements if not s.allow), ALLOW_ALL))
+        everyone = [replace(c, identity=None, boundary=None) for c in policies.everyone(whole(bucket), "s3:GetObject")]
+        named = [c for c in everyone if c.arn and c.kind in ("role", "user")]
+        for caller in named:
+            if not policies.prove(EVERYTHING, whole(bucket), [caller], where, alone=open_to_all).proven:
+                fine = caller.account == policies.account.id and caller.arn not in stack
+                yield evidence(bucket.name, f"exempts {str(caller.arn).rsplit(':', 1)[-1]}", fine)
+        arn = {"ArnNotEquals": {"aws:PrincipalArn": [c.arn for c in named]}}
+        others = [c for c in everyone if c not in named]
+        proof = policies.prove(EVERYTHING, whole(bucket), others, {**where, **arn}, alone=open_to_all)
+        yield proved(bucket.name, "exempts nobody else", proof)
 
 
 @claim(
