@@ -43,7 +43,6 @@ RDS_MONITORING = ":iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
-SESSION_CHANNELS = ("ssmmessages:Create*Channel", "ssmmessages:Open*Channel")
 READ_SOURCE = (
     "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging",
     "s3:GetReplicationConfiguration", "s3:ListBucket",
@@ -226,18 +225,7 @@ def task_role(view: View) -> Iterator[Evidence]:
     for task in view["task_definitions"]:
         objects = [f"{arn}/*" for arn in data]
         may = [(("s3:ListBucket",), data), (("s3:GetObject", "s3:PutObject"), objects)]
-        channels = any(service.execute_command for service in view["services"])
-        if channels and not role_cannot(view, task.task_role, SESSION_CHANNELS):
-            may.append((SESSION_CHANNELS, ["*"]))
-            yield accepted(
-                task.task_role, "session channels", "ECS Exec is switched on, and its agent opens channels as the task."
-            )
         yield from only(view, task.task_role, may)
-
-
-def role_cannot(view: View, role: str, actions: tuple[str, ...]) -> bool:
-    """Whether a role can use none of the actions."""
-    return view.policies.prove(actions, None, role_named(view, role)).proven
 
 
 @claim(
