@@ -151,8 +151,9 @@ def drift_of(plan: Mapping[str, Any], secrets: Secrets) -> Iterator[Change]:
         action = _action(change["actions"])
         roots = relevant.get(re.sub(r"\[[^\]]*\]$", "", address), set()) | relevant.get(address, set())
         before, after = change.get("before") or {}, change.get("after") or {}
-        differ = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-        if action and (address in changed or "" in roots or roots & differ):
+        # A provider reads "not set" back as an empty value after each apply; nobody changed that.
+        differ = {name for name in {*before, *after} if (before.get(name) or None) != (after.get(name) or None)}
+        if action and differ and (address in changed or roots & differ):
             yield Change(address, action, tuple(_what(action, change, secrets)))
 
 
