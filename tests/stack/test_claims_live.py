@@ -145,10 +145,9 @@ def identity(live: Live) -> None:
     boundary = live.row("policies", "-permissions-boundary")
     role = {"RoleName": f"{prefix}-vpc-flow-log-role"}
     iam.delete_role_permissions_boundary(**role)
-    weaker = {
-        **boundary.document,
-        "Statement": [s for s in boundary.document["Statement"] if s["Effect"] == "Allow"],
-    }
+    # As long as the boundary does not allow them, the grants above give a role nothing.
+    everything = {"Sid": "Anything", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    weaker = {**boundary.document, "Statement": [everything]}
     iam.create_policy_version(PolicyArn=boundary.policy_arn, PolicyDocument=json.dumps(weaker), SetAsDefault=True)
 
     broad = {"RoleName": f"{prefix}-ec2-role", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
@@ -291,6 +290,10 @@ TURNED: dict[Callable[[Live], None], dict[str, str]] = {
         "ECR-LIFECYCLE-TAGGED": "-app",
         "ECR-POLICY": "-app",
         "ECR-POLICY-PULL-ONLY": "-app",
+        # A grant to everyone is one to these roles, and passes their boundary by.
+        "IAM-TASK-ROLE": "-ecs-task-role",
+        "IAM-EXECUTION-ROLE": "-ecs-execution-role",
+        "IAM-REPLICATION-ROLE": "-s3-replication-role",
     },
     identity: {
         "IAM-ROLE-EC2": "-ec2-role",
@@ -313,6 +316,7 @@ TURNED: dict[Callable[[Live], None], dict[str, str]] = {
         "IAM-BOUNDARY-REGIONS": "-permissions-boundary",
         "IAM-ENFORCED": "-vpc-flow-log-role",
         "S3-REPLICA-OUTLIVES": "-data-",
+        "S3-LOG-WRITERS": "-logs-",  # A role of the stack is an administrator now.
     },
     buckets: {
         "S3-VERSIONING": "-logs-",
@@ -325,7 +329,10 @@ TURNED: dict[Callable[[Live], None], dict[str, str]] = {
         "S3-NO-PUBLIC-ALLOW": "-data-",
         "S3-POLICY-ENFORCED": "-data-",
         "S3-ACCESS-LOGS": "-data-",
-        "S3-LOG-WRITERS": "-data-",
+        "S3-LOG-WRITERS": "-logs-",
+        # A grant to everyone is one to these roles, and passes their boundary by.
+        "IAM-EXECUTION-ROLE": "-ecs-execution-role",
+        "IAM-REPLICATION-ROLE": "-s3-replication-role",
         "S3-LOGS-EXPIRE": "-logs-",
         "S3-LIFECYCLE": "-replica-",
         "S3-MULTIPART": "-replica-",
@@ -389,7 +396,11 @@ def test_everything_is_as_claimed_when_deployed(before: Inventory) -> None:
 
 @pytest.mark.parametrize(
     ("change", "claim"),
-    [pytest.param(change.__name__, claim, id=claim) for change in TURNED for claim in TURNED[change]],
+    [
+        pytest.param(change.__name__, claim, id=f"{claim}-{change.__name__}")
+        for change in TURNED
+        for claim in TURNED[change]
+    ],
 )
 def test_a_claim_turns_and_names_what_was_changed(after: dict[str, Results], change: str, claim: str) -> None:
     resource = next(claims[claim] for made, claims in TURNED.items() if made.__name__ == change)
