@@ -128,7 +128,7 @@ def identity(live: Live) -> None:
         iam.put_role_policy(RoleName=f"{prefix}-{role}", PolicyName="quick-fix", PolicyDocument=json.dumps(document))
 
     grant("lambda-role", "iam:PassRole", "*")
-    grant("ecs-task-role", "s3:*", f"arn:aws:s3:::{live.bucket('data')}")
+    grant("ecs-task-role", "s3:*", f"arn:aws:s3:::{live.bucket('logs')}")
     grant("ecs-execution-role", "s3:GetObject", "arn:aws:s3:::alloy*/*")
     grant("s3-replication-role", "s3:ReplicateDelete", f"arn:aws:s3:::{live.bucket('replica')}/*")
 

@@ -190,8 +190,10 @@ def _what(action: str, change: Mapping[str, Any], secrets: Secrets) -> Iterable[
     hidden = marked(below(marks, "tags")) or marked(below(marks, "tags_all"))
     tags = values.get("tags_all") or values.get("tags")
     label = tags.get("Name") if isinstance(tags, dict) and not hidden else None
+    if not isinstance(label, str):  # A tag's value is text; the text of anything else would escape the masking.
+        label = None
     if label or told:
-        yield secrets.mask(str(label)) if label else f"{told} = {_brief(values[told], secrets)}"
+        yield secrets.mask(label) if label else f"{told} = {_brief(values[told], secrets)}"
 
 
 def _differing(path: str, change: Mapping[str, Any], secrets: Secrets) -> Iterator[str]:
