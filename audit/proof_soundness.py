@@ -54,8 +54,8 @@ class SmallAccount(Account):
             return Caller(name, kind, f"arn:aws:iam::{OWNER}:{kind}/{name}", OWNER, identity, boundary)
 
         self.id, self.buckets = OWNER, {}
-        self.roles, self.users = {"reader": caller("role", "reader")}, {"ann": caller("user", "ann")}
-        self.callers = (*self.roles.values(), *self.users.values())
+        self.roles = {"reader": caller("role", "reader")}
+        self.callers = (*self.roles.values(), caller("user", "ann"))
         self.tags = {f"arn:aws:iam::{OWNER}:role/reader": {"team": self.random.choice(["blue", "red"])}}
         own = self.random.random() < 0.8
         self.bucket_policy = policy("bucket", "resource", False) if own else None

@@ -3,7 +3,7 @@
 `python -m bench.policy_proofs [--iamprover PYTHON] [--seconds N]`. iamprover is not a dependency; give the interpreter of
 an environment that has it:
 
-    python -m venv /tmp/iamprover && /tmp/iamprover/bin/pip install iamprover==0.7.1
+    python -m venv .workbook/iamprover && .workbook/iamprover/bin/pip install iamprover==0.7.1
 
 Nothing here passes or fails.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -24,17 +23,6 @@ from workbook.inventory import Inventory
 P = "alloy-dev-take-home"
 ACCOUNT, STRANGER = "123456789012", "999988887777"
 TASK = f"{P}-ecs-task-role"
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Path:
-    """Where the simulator is installed. Skips without Node.js, or if the npm registry is unreachable the first time."""
-    try:
-        return simulator_process.installed()
-    except WorkbookError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the policy simulator cannot run here: {error.cause}")
 
 
 def without(inventory: Inventory, table: str, **cells: Any) -> Inventory:

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from audit.engine_agreement import EXCLUSIONS, compare, disagrees, ours, smallest
 from audit.random_policies import Maker
-from workbook.access import ADMINISTRATOR, attach, evaluation, simulator_process
+from workbook.access import ADMINISTRATOR, attach, evaluation
 from workbook.access.access_matrix import decisions, questions
 from workbook.access.account import Account
 from workbook.access.case import cases
@@ -21,21 +19,11 @@ from workbook.access.conditions import Value
 from workbook.access.evaluation import Caller, evaluate
 from workbook.access.policies import parse_policy
 from workbook.access.request import Undecidable
-from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
 SEED, QUESTIONS = 98, 2_100
 
-
-@pytest.fixture(scope="module", autouse=True)
-def simulator() -> Path:
-    """Where the simulator is installed. Skips without Node.js, or if the npm registry is unreachable the first time."""
-    try:
-        return simulator_process.installed()
-    except WorkbookError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the policy simulator cannot run here: {error.cause}")
+pytestmark = pytest.mark.usefixtures("simulator")
 
 
 def test_engine_and_simulator_agree_on_random_requests() -> None:

@@ -4,27 +4,16 @@ allowed by the simulator too. `python -m audit.proof_soundness` looks at many mo
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from audit.proof_soundness import run
-from workbook.access import simulator_process
 from workbook.access.requests import Space
-from workbook.errors import WorkbookError
 
 SEED, ACCOUNTS = 11, 90
 
-
-@pytest.fixture(scope="module", autouse=True)
-def simulator() -> None:
-    try:
-        simulator_process.installed()
-    except WorkbookError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the policy simulator cannot run here: {error.cause}")
+pytestmark = pytest.mark.usefixtures("simulator")
 
 
 def test_proofs_are_sound() -> None:

@@ -106,8 +106,8 @@ class Account:
 
     @cached_property
     def callers(self) -> tuple[Caller, ...]:
-        """The roles and users of the account, whoever owns them."""
-        return (*self.roles.values(), *self.users.values())
+        """The principals of the account whose policies are known."""
+        return tuple(self.roles.values())
 
     @cached_property
     def roles(self) -> dict[str, Caller]:
@@ -134,9 +134,9 @@ class Account:
             )
         return Caller(row.name, "role", row.role_arn, self.id, (*attached, *inline), boundary)
 
-    @cached_property
-    def users(self) -> dict[str, Caller]:
-        return {}
+    def role(self, name: str) -> list[Caller]:
+        """The role with this name, as the one who asks; [] if it is not in the inventory."""
+        return [self.roles[name]] if name in self.roles else []
 
     @cached_property
     def tags(self) -> dict[str, dict[str, str]]:

@@ -42,6 +42,10 @@ class Caller:
     identity: tuple[Policy, ...] | None
     boundary: Policy | None = None
 
+    def with_every_permission(self) -> Caller:
+        """The same caller, with own policies that allow everything."""
+        return replace(self, identity=None, boundary=None)
+
 
 @dataclass(frozen=True)
 class Target:

@@ -38,6 +38,12 @@ But = Iterable[tuple[Iterable[str], Iterable[str]]]
 """Requests that may be allowed: pairs of actions and of ARNs, both with wildcards."""
 
 
+TRANSPORT: Mapping[tuple[str, Value], str] = {
+    ("aws:securetransport", "true"): "over HTTPS",
+    ("aws:securetransport", "false"): "without HTTPS",
+}
+
+
 class Answer(StrEnum):
     """The answer of a proof."""
 
@@ -64,13 +70,12 @@ class Found:
     endpoint: str = ""
 
     def __str__(self) -> str:
-        told = {"aws:securetransport": {"true": "over HTTPS", "false": "without HTTPS"}}
         said = [f"through {self.endpoint}"] if self.endpoint else []
         for key, value in self.context.items():
             if key == "aws:sourcevpce" and self.endpoint:
                 continue
-            if key in told and isinstance(value, str):
-                said.append(told[key][value])
+            if (key, value) in TRANSPORT:
+                said.append(TRANSPORT[key, value])
             elif value is None:
                 said.append("not through a VPC endpoint" if key == "aws:sourcevpce" else f"without {key}")
             else:
@@ -406,19 +411,3 @@ def _owner(pattern: str) -> str:
     """The account in an example of a pattern; a resource of another account may be asked for, too."""
     parts = _example(pattern).split(":")
     return parts[4] if len(parts) > 5 else ""
-
-
-def some_request(
-    rows: Rows, principal: str, action: str, resources: Iterable[str] | None = None
-) -> tuple[Found | None, Proof]:
-    """A request of one principal with one action that AWS would allow, on any resource, in any circumstances; or None.
-    The proof says what stops it.
-
-    `principal` is the name or ARN of a role or user in the inventory.
-    """
-    prover = Prover(rows)
-    caller = next((c for c in prover.account.callers if principal in (c.name, c.arn)), None)
-    if caller is None:
-        raise KeyError(principal)
-    proof = prover.prove([action], resources, [caller])
-    return (proof.found if proof.answer is Answer.REFUTED else None), proof

@@ -9,14 +9,12 @@ import pandas as pd
 from workbook.access.conditions import Condition, Value
 from workbook.access.evaluation import Caller
 from workbook.access.lookup import named_arn, operators
-from workbook.access.proofs import Found, Kind, Prover, Where
+from workbook.access.proofs import TRANSPORT, Found, Kind, Prover, Where
 from workbook.access.request import DEPLOYER
 from workbook.access.requests import actions_like, conditions_from
 from workbook.display import Rendered, note, stack, table
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
-
-_SAID = {("aws:securetransport", "true"): "over HTTPS", ("aws:securetransport", "false"): "without HTTPS"}
 
 
 def arn_of(inventory: Inventory, action: str, resource: str) -> str:
@@ -92,8 +90,8 @@ def _conditions(prover: Prover, found: Found, key: str) -> str:
 
 
 def _value(key: str, value: Value, names: dict[str, str]) -> str:
-    if isinstance(value, str) and (key, value) in _SAID:
-        return _SAID[key, value]
+    if (key, value) in TRANSPORT:
+        return TRANSPORT[key, value]
     if key == "aws:sourcevpce":
         return "not through an endpoint" if value is None else f"through {names.get(str(value), 'another endpoint')}"
     return f"without {key}" if value is None else ""  # Any other value stands for all that a condition lets through.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from workbook.access.evaluation import Caller
 from workbook.access.policies import Policy
 from workbook.access.proofs import Prover
 from workbook.access.requests import changing_actions
+from workbook.claims.actions import PULL
 from workbook.claims.engine import Evidence, View, cannot_tell, claims_of, evidence, proved
 
 claim = claims_of("ecr")
-
-PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 def scanned_by(repository: Any) -> str:
@@ -114,7 +112,7 @@ def policy(view: View) -> Iterator[Evidence]:
     for repository in view["repositories"]:
         arn = [repository.repository_arn]
         own = policy_of(policies, arn[0])
-        callers = with_every_permission(policies, arn[0])
+        callers = everyone(policies, arn[0])
         roles = [c for c in callers if c.name in policies.account.roles]
         pulls = [c.name for c in roles if own and not policies.prove(PULL, arn, [c], alone=own).proven]
         if own is None or not pulls:
@@ -129,9 +127,9 @@ def policy_of(policies: Prover, arn: str) -> Policy | None:
     return policies.account.target(PULL[0], arn).policy
 
 
-def with_every_permission(policies: Prover, arn: str) -> list[Caller]:
+def everyone(policies: Prover, arn: str) -> list[Caller]:
     """Everyone, with own policies that allow everything, so that the repository's policy decides."""
-    return [replace(caller, identity=None, boundary=None) for caller in policies.everyone([arn], PULL[0])]
+    return [caller.with_every_permission() for caller in policies.everyone([arn], PULL[0])]
 
 
 @claim("ECR-POLICY-PULL-ONLY", "high", "The repository policy allows pulling, but not pushing or deleting.")
@@ -143,7 +141,7 @@ def policy_pull_only(view: View) -> Iterator[Evidence]:
         if own is None:
             yield evidence(repository.name, "no repository policy", False)
         else:
-            callers = with_every_permission(policies, arn[0])
+            callers = everyone(policies, arn[0])
             proof = policies.prove(changing_actions("ecr"), arn, callers, alone=own)
             yield proved(repository.name, "nothing that pushes, deletes or changes the repository", proof)
 

@@ -8,6 +8,7 @@ from workbook.access.escalation import escalations
 from workbook.access.evaluation import Caller
 from workbook.access.proofs import Proof, Prover
 from workbook.access.requests import service_caller
+from workbook.claims.actions import PULL, WRITE_LOGS
 from workbook.claims.buckets import data_buckets
 from workbook.claims.engine import Evidence, View, accepted, claims_of, evidence, proved
 from workbook.claims.policy_statements import Reach, allowed, on_everything, wildcard_actions
@@ -41,8 +42,6 @@ DATA = (
 # The one AWS managed policy in use: AWS decides what its agent writes, and the boundary narrows it.
 RDS_MONITORING = ":iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
-PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 READ_SOURCE = (
     "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging",
     "s3:GetReplicationConfiguration", "s3:ListBucket",
@@ -50,19 +49,15 @@ READ_SOURCE = (
 ASSUME = ("sts:AssumeRole*", "sts:SetSourceIdentity", "sts:TagSession")
 
 
-def role_named(view: View, name: str) -> list[Caller]:
-    """The role with this name, as the one who asks; [] if it is not in the inventory."""
-    return [caller for caller in view.policies.account.roles.values() if caller.name == name]
-
-
 def only(view: View, role: str, may: list[tuple[tuple[str, ...], list[str]]]) -> Iterator[Evidence]:
     """Evidence that a role can do nothing but `may`: pairs of actions and ARNs."""
-    callers = role_named(view, role)
+    policies = view.policies
+    callers = policies.account.role(role)
     if not callers:
         yield evidence(role, "no such role", False)
         return
     said = dict.fromkeys(action for actions, _ in may for action in actions)
-    yield proved(role, f"only {', '.join(said)}", view.policies.prove(["*"], None, callers, but=may))
+    yield proved(role, f"only {', '.join(said)}", policies.prove(["*"], None, callers, but=may))
 
 
 def service_role(view: View, service: str) -> Iterator[Evidence]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from workbook.access.evaluation import Caller, public_statements
@@ -150,7 +149,7 @@ def operators(view: View) -> Iterator[Evidence]:
             continue
         # Exempt is whom the denials let through, if everyone else let everyone in.
         open_to_all = Policy(own.name, (*(s for s in own.statements if not s.allow), ALLOW_ALL))
-        everyone = [replace(c, identity=None, boundary=None) for c in policies.everyone(whole(bucket), "s3:GetObject")]
+        everyone = [c.with_every_permission() for c in policies.everyone(whole(bucket), "s3:GetObject")]
         named = [c for c in everyone if c.arn and c.kind in ("role", "user")]
         for caller in named:
             if not policies.prove(EVERYTHING, whole(bucket), [caller], where, alone=open_to_all).proven:
@@ -351,9 +350,10 @@ def _left_out(rule: Any, bucket: Any) -> str:
 @claim("S3-REPLICA-OUTLIVES", "high", "Deletions are not replicated, so the replica survives a mistake or an intruder.")
 def replica_outlives(view: View) -> Iterator[Evidence]:
     for rule in view["bucket_replication_rules"]:
-        roles = [c for c in view.policies.account.roles.values() if c.name == rule.role]
+        policies = view.policies
+        roles = policies.account.role(rule.role)
         there = f"arn:aws:s3:::{rule.destination}/*"
-        proof = view.policies.prove(("s3:ReplicateDelete", "s3:DeleteObject*"), [there], roles)
+        proof = policies.prove(("s3:ReplicateDelete", "s3:DeleteObject*"), [there], roles)
         yield evidence(
             rule.bucket, f"delete markers {rule.delete_markers or 'not stated'}", rule.delete_markers == "Disabled"
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from workbook.access.requests import strangers
+from workbook.claims.actions import WRITE_LOGS
 from workbook.claims.engine import Evidence, View, accepted, cannot_tell, claims_of, evidence, proved
 from workbook.claims.parties import internet as world
 from workbook.claims.policy_statements import Reach, allowed, on_everything, wildcard_actions
@@ -302,13 +303,13 @@ def flow_log_group(view: View) -> Iterator[Evidence]:
     for log in view["flow_logs"]:
         there = log.destination in groups
         yield evidence(log.name, f"{log.destination}{'' if there else ' (no such log group)'}", there)
-        roles = [caller for caller in view.policies.account.roles.values() if caller.name == log.role]
+        policies = view.policies
+        roles = policies.account.role(log.role)
         if not roles:
             yield evidence(log.name, f"with role {log.role or 'none'}", False)
             continue
-        own = f"arn:aws:logs:{view.scope.region}:{view.policies.account.id}:log-group:{log.destination}"
-        writes = ("logs:CreateLogStream", "logs:PutLogEvents")
-        proof = view.policies.prove(writes, None, roles, but=[(writes, [own, f"{own}:*"])])
+        own = f"arn:aws:logs:{view.scope.region}:{policies.account.id}:log-group:{log.destination}"
+        proof = policies.prove(WRITE_LOGS, None, roles, but=[(WRITE_LOGS, [own, f"{own}:*"])])
         yield proved(log.name, f"the role can write only to {log.destination}", proof)
 
 
