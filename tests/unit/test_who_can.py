@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from workbook.access.proofs import Answer, Prover
 from workbook.access.who import rendered_proof, rendered_who, what_can, who_can
+from workbook.claims import Verdict, judge
 from workbook.errors import WorkbookError
 from workbook.inventory import Inventory
 
@@ -65,6 +67,12 @@ def test_a_proof_is_refuted_by_a_request_and_holds_without_its_principal(dev: In
     assert "REFUTED" in refuted and "s3-replication-role: s3:" in refuted
     proven = rendered_proof(dev, "s3:*", "data", OUTSIDE, ["s3-replication-role", "deployer"])
     assert "PROVEN" in str(proven) and "DenyOutsideVpcEndpoint" in str(proven)
+
+
+def test_a_proof_about_nobody_proves_nothing(dev: Inventory) -> None:
+    assert Prover(dev).prove(["s3:*"], None, []).answer is Answer.CANNOT_TELL
+    rules = [rule.replaced(role="replication-of-another-team") for rule in dev.rows("bucket_replication_rules")]
+    assert judge(dev.replace(bucket_replication_rules=rules))["S3-REPLICA-OUTLIVES"].verdict is Verdict.CANNOT_TELL
 
 
 def test_questions_that_cannot_be_asked_say_why(dev: Inventory) -> None:

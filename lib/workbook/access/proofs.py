@@ -321,7 +321,10 @@ class Prover:
         if callers is None:
             example = next((a for pattern in kind.actions for a in actions_like(pattern)), "s3:GetObject")
             callers = self.everyone(kind.resources or (), example)
-        return self.account.remembered((tuple(callers), kind), lambda: self._prove(callers, kind))
+        asked = tuple(callers)
+        if not asked:  # Nobody was asked, so nothing was proven.
+            return Proof(Answer.CANNOT_TELL, unknown=("there is nobody to ask about",))
+        return self.account.remembered((asked, kind), lambda: self._prove(asked, kind))
 
     def _prove(self, callers: Iterable[Caller], kind: Kind) -> Proof:
         incomplete: set[str] = set()
